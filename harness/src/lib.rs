@@ -1,1 +1,18 @@
-//! h
+//! A judge for service-mesh dataplanes: scripted apps around a dataplane, in a deterministic network simulator, checked
+//! against scenario files.
+//!
+//! ```text
+//! scenarios/**.yaml -> scenario -> world: pods, faults, dataplane -> run -> [Observation] -> verdict (pure) -> report (pure)
+//! ```
+//!
+//! * [`scenario`] — scenario files: as written, then as meant; errors with file, line and column.
+//! * [`app`] — scripted clients and servers, one protocol a file.
+//! * [`observe`] — what was seen: observations, packet captures, TLS inside them, metrics.
+//! * [`expect`] — one check a file: pure functions from what was seen to findings.
+//!
+//! It shares no code with the dataplane it judges but the traits of its seams.
+
+pub mod app;
+pub mod expect;
+pub mod observe;
+pub mod scenario;

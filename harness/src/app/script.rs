@@ -1,0 +1,64 @@
+//! What a scripted end of a connection does: the same list of actions for clients and servers, over TCP, TLS or bare bytes.
+
+use std::time::Duration;
+
+use crate::app::tls::TlsOptions;
+use crate::scenario::value::Payload;
+
+/// The actions of one connection, in order. When the list ends, the connection is closed (unless the step holds it).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Script(pub Vec<Action>);
+
+/// One action on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// `send: hello`, `send: {size: 64KiB, chunk: 1, every: 10ms}`.
+    Send(Send),
+    /// `expect: hello`, `expect: {size: 1MiB}`: reads exactly that many bytes; other bytes, or an end before them, end the script.
+    Expect(Payload),
+    /// `read: eof`, `read: {bytes: 10}`, `read: {rate: 64KiB}`: takes whatever comes.
+    Read(Read),
+    /// `echo`: sends back what comes until the other end closes its direction, then closes its own.
+    Echo,
+    /// `half_close`: ends the sending direction (TLS: close_notify, then FIN) and goes on reading.
+    HalfClose,
+    /// `close`: closes now.
+    Close,
+    /// `reset`: RST.
+    Reset,
+    /// `stall`: neither reads nor writes any more, holds the connection open until the run ends or the other end is gone.
+    Stall,
+    /// `pause: 10s`.
+    Pause(Duration),
+    /// `starttls: {..}`: from here on TLS, client or server as this end is.
+    StartTls(TlsOptions),
+    /// `repeat: {times: 10, do: [..]}`.
+    Repeat {
+        /// How often.
+        times: u32,
+        /// What.
+        script: Script,
+    },
+}
+
+/// Arguments of `send`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Send {
+    /// What.
+    pub payload: Payload,
+    /// Bytes a write; all at once (in 64 KiB writes) without.
+    pub chunk: Option<u64>,
+    /// Virtual time between writes.
+    pub every: Option<Duration>,
+    /// `until: blocked`: send (repeating the pattern) until the other side takes no more for this long; how much went is observed.
+    pub until_blocked: Option<Duration>,
+}
+
+/// Arguments of `read`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Read {
+    /// Stop after this many bytes; without, at the end of the stream.
+    pub bytes: Option<u64>,
+    /// At most this many bytes a second.
+    pub rate: Option<u64>,
+}

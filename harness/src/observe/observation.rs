@@ -1,0 +1,203 @@
+//! The one event type between those who do (apps, dataplanes, the world) and those who judge (checks).
+
+use serde::{Deserialize, Serialize};
+
+/// Nanoseconds of the run's clock since its start (virtual in the simulator).
+pub type Nanos = u64;
+
+/// One thing that was seen, by whom and when. A run is a list of these, in order of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When.
+    pub at: Nanos,
+    /// The pod at which it was seen.
+    pub pod: String,
+    /// In which role the pod saw it.
+    pub role: Role,
+    /// The step it belongs to. Apps, which do not know steps, leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The connection, counted from 0 for each (pod, role, step).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conn: Option<u32>,
+    /// What.
+    pub seen: Seen,
+}
+
+/// Who saw something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A step's client.
+    Client,
+    /// A pod's app (server).
+    App,
+    /// A pod's sidecar.
+    Proxy,
+    /// The world itself: steps, faults, time.
+    World,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// A client's connection was established.
+    Connected {
+        /// The other end, in Kuma's addresses.
+        peer: String,
+    },
+    /// A client's connection was not established.
+    ConnectFailed {
+        /// Why.
+        error: Failure,
+    },
+    /// An app accepted a connection.
+    Accepted {
+        /// The other end.
+        peer: String,
+    },
+    /// A TLS handshake of this end finished (the app's own TLS; mesh TLS when a pod speaks it itself is [`Seen::MeshHandshake`]).
+    Handshake(HandshakeFacts),
+    /// As `Handshake`, for the mesh layer of a pod that speaks it itself.
+    MeshHandshake(HandshakeFacts),
+    /// A TLS handshake failed.
+    HandshakeFailed {
+        /// Whether the mesh layer's.
+        mesh: bool,
+        /// In words, e.g. `received fatal alert: CertificateUnknown`.
+        error: String,
+    },
+    /// Bytes were handed to the connection (inside TLS, if any). Adjacent ones at one instant are merged.
+    Sent {
+        /// How many.
+        bytes: u64,
+        /// The first ones, at most 64, lossy text.
+        head: String,
+    },
+    /// Bytes came (inside TLS, if any).
+    Received {
+        /// How many.
+        bytes: u64,
+        /// The first ones, at most 64, lossy text.
+        head: String,
+    },
+    /// What came was not what the script expects.
+    Mismatch {
+        /// What the script expects, in words.
+        expected: String,
+        /// What came, in words.
+        found: String,
+    },
+    /// `send: {until: blocked}` stopped: the other side took no more.
+    Blocked {
+        /// Bytes that went before.
+        after: u64,
+    },
+    /// The other end closed its sending direction.
+    Eof,
+    /// This end closed its sending direction.
+    HalfClosed,
+    /// The connection failed.
+    Failed {
+        /// How.
+        error: Failure,
+    },
+    /// The connection is over for this end (closed, reset or failed, or the run ended with it open), with its totals.
+    Ended(Ended),
+    /// A step began.
+    StepBegan,
+    /// A step ended.
+    StepEnded,
+    /// A fault was set, healed, a sidecar crashed, started, drained: in words.
+    Did {
+        /// What.
+        what: String,
+    },
+}
+
+/// How an operation on a connection failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// Connection refused.
+    Refused,
+    /// Reset by the other end.
+    Reset,
+    /// The kernel gave up.
+    TimedOut,
+    /// Written to after this end closed it, or after the other end was gone.
+    BrokenPipe,
+    /// TLS ended without close_notify.
+    Truncated,
+    /// TLS alert or malformed record.
+    Tls,
+    /// Anything else.
+    Other,
+}
+
+/// How a connection stood at its end, and what passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How the other end's direction ended.
+    pub end: End,
+    /// At the socket (TLS bytes, if TLS): what this end wrote.
+    pub wire_sent: Flow,
+    /// At the socket: what this end read.
+    pub wire_received: Flow,
+    /// Inside TLS (the same as the wire's without TLS): what this end sent.
+    pub sent: Flow,
+    /// Inside TLS: what this end received.
+    pub received: Flow,
+}
+
+/// How the other end's direction ended, as this end saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// A clean end (FIN; TLS: after close_notify).
+    Eof,
+    /// A reset.
+    Reset,
+    /// TLS ended without close_notify.
+    Truncated,
+    /// A TLS alert or record error.
+    TlsError,
+    /// This end closed first and did not look.
+    Closed,
+    /// Nothing ended it before the run did.
+    Open,
+    /// Never established.
+    Refused,
+    /// Connection attempt given up by the kernel.
+    TimedOut,
+}
+
+/// The bytes of one direction of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Flow {
+    /// How many.
+    pub bytes: u64,
+    /// SHA-256 of all of them, hexadecimal; empty for none.
+    pub sha256: String,
+    /// The first ones, at most 4 KiB, hexadecimal.
+    pub head: String,
+}
+
+/// What one end learnt from a TLS handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HandshakeFacts {
+    /// `1.2` or `1.3`.
+    pub version: String,
+    /// The protocol agreed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<String>,
+    /// Server: the name the client asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sni: Option<String>,
+    /// DNS names and URIs on the other end's certificate, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peer: Vec<String>,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+}
