@@ -68,6 +68,8 @@ pub struct CapturedPacket {
     pub at: Nanos,
     /// Index of the link (see [`Capture::links`]).
     pub link: u32,
+    /// Whether it goes from the link's `from` to its `to`.
+    pub forward: bool,
     /// Sender.
     pub src: std::net::SocketAddrV4,
     /// Receiver.
