@@ -10,9 +10,12 @@
 //! * [`observe`] — what was seen: observations, packet captures, TLS inside them, metrics.
 //! * [`expect`] — one check a file: pure functions from what was seen to findings.
 //!
+//! * [`sim`] — the deterministic network simulator.
+//!
 //! It shares no code with the dataplane it judges but the traits of its seams.
 
 pub mod app;
 pub mod expect;
 pub mod observe;
 pub mod scenario;
+pub mod sim;

@@ -1,0 +1,120 @@
+//! The packet trace of a run: its hashes, and the packets themselves within bounds.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use super::kernel::Segment;
+use crate::observe::Nanos;
+use crate::observe::wire::{Capture, CapturedPacket};
+use crate::scenario::Link;
+
+/// Digests of a packet trace, hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceHash {
+    /// SHA-256 over (time, source, destination, flags, seq, ack, window, payload) of each packet that entered a link.
+    pub packets: String,
+    /// SHA-256 over (time, link, direction, flags, length) alone: tells schedules apart whatever the bytes.
+    pub schedule: String,
+    /// How many packets.
+    pub count: u64,
+}
+
+/// Collects packets as they enter links.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    capture: Capture,
+    packets: Sha256,
+    schedule: Sha256,
+    count: u64,
+    /// Payload bytes kept so far, by flow.
+    kept: BTreeMap<(u32, SocketAddrV4, SocketAddrV4), u64>,
+}
+
+impl Recorder {
+    pub(super) fn new(bound: u64) -> Self {
+        Self {
+            capture: Capture { bound, ..Capture::default() },
+            packets: Sha256::new(),
+            schedule: Sha256::new(),
+            count: 0,
+            kept: BTreeMap::new(),
+        }
+    }
+
+    /// Registers a link and returns its index.
+    pub(super) fn link(&mut self, link: Link) -> u32 {
+        self.capture.links.push(link);
+        u32::try_from(self.capture.links.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Notes a packet that enters a link.
+    pub(super) fn packet(&mut self, at: Nanos, link: u32, forward: bool, segment: &Segment, dropped: bool) {
+        self.count += 1;
+        let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+        let mut header = [0_u8; 36];
+        header[0..8].copy_from_slice(&at.to_le_bytes());
+        header[8..12].copy_from_slice(&segment.src.ip().octets());
+        header[12..14].copy_from_slice(&segment.src.port().to_le_bytes());
+        header[14..18].copy_from_slice(&segment.dst.ip().octets());
+        header[18..20].copy_from_slice(&segment.dst.port().to_le_bytes());
+        header[20] = segment.flags.0;
+        header[21] = u8::from(dropped);
+        header[22..26].copy_from_slice(&segment.seq.to_le_bytes());
+        header[26..30].copy_from_slice(&segment.ack.to_le_bytes());
+        header[30..32].copy_from_slice(&segment.window.to_le_bytes());
+        header[32..36].copy_from_slice(&len.to_le_bytes());
+        self.packets.update(header);
+        self.packets.update(&segment.payload);
+
+        let mut shape = [0_u8; 18];
+        shape[0..8].copy_from_slice(&at.to_le_bytes());
+        shape[8..12].copy_from_slice(&link.to_le_bytes());
+        shape[12] = u8::from(forward);
+        shape[13] = segment.flags.0;
+        shape[14..18].copy_from_slice(&len.to_le_bytes());
+        self.schedule.update(shape);
+
+        let payload = self.keep(link, segment);
+        self.capture.packets.push(CapturedPacket {
+            at,
+            link,
+            forward,
+            src: segment.src,
+            dst: segment.dst,
+            seq: segment.seq,
+            ack: segment.ack,
+            flags: segment.flags.0,
+            window: segment.window,
+            len,
+            payload,
+            dropped,
+        });
+    }
+
+    /// The payload, if its flow is still within the bound.
+    fn keep(&mut self, link: u32, segment: &Segment) -> Bytes {
+        if segment.payload.is_empty() {
+            return Bytes::new();
+        }
+        let kept = self.kept.entry((link, segment.src, segment.dst)).or_default();
+        *kept += segment.payload.len() as u64;
+        if *kept > self.capture.bound { Bytes::new() } else { segment.payload.clone() }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Ends the recording.
+    pub(super) fn finish(self) -> (Capture, TraceHash) {
+        let hash = TraceHash {
+            packets: hex::encode(self.packets.finalize()),
+            schedule: hex::encode(self.schedule.finalize()),
+            count: self.count,
+        };
+        (self.capture, hash)
+    }
+}

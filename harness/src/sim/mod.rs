@@ -1,0 +1,24 @@
+//! The deterministic network simulator: same scenario, same seed, same packets.
+//!
+//! * [`run`] — one run: a thread, a runtime with a paused clock, a kernel; nothing survives it.
+//! * [`topology`] — hosts and addresses: a pod is two hosts.
+//! * [`network`] — the sockets of one host, with disturbances.
+//! * [`host`] — tasks belong to a host, and end when it crashes.
+//! * [`scheduler`] — decides when each packet arrives; faults.
+//! * `link` — latency, bandwidth, loss, segmentation, hold, blackhole, refuse.
+//! * [`capture`] — packets and their digests.
+//! * [`clock`], [`crypto`], [`random`] — virtual time, seeded TLS, named random streams.
+//! * `kernel` — the TCP kernel, and what it takes to make it behave as Linux does.
+
+pub mod capture;
+pub mod clock;
+pub mod crypto;
+pub mod host;
+mod kernel;
+mod link;
+pub mod network;
+mod panic;
+pub mod random;
+pub mod run;
+pub mod scheduler;
+pub mod topology;
