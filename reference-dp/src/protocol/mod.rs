@@ -1,0 +1,3 @@
+//! How connections are carried, one module a protocol.
+
+pub(crate) mod tcp;

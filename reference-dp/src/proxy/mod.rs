@@ -1,0 +1,236 @@
+//! A running sidecar: listeners, connections, drain, and its admin endpoint.
+
+mod admin;
+mod downstream;
+mod lifecycle;
+mod listener;
+mod upstream;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::net::{Listener as _, Network};
+use crate::plan::{Cluster, DownstreamTls, Plan};
+use crate::spawn::Spawn;
+use crate::telemetry::metrics::{ListenerMetrics, Names};
+use crate::telemetry::registry::Registry;
+use crate::tls::{self, Authority, Entropy};
+use downstream::{Gate, Strict};
+use lifecycle::{Lifecycle, Phase};
+pub use listener::MAX_CONNECTIONS;
+use listener::Route;
+use upstream::Upstream;
+
+/// The world a sidecar runs in.
+pub struct Seams<N: Network> {
+    /// Where it listens and connects.
+    pub network: N,
+    /// What its tasks belong to.
+    pub spawn: Arc<dyn Spawn>,
+    /// Wall time, for certificates.
+    pub clock: Arc<dyn Clock>,
+    /// Keys and random numbers of mesh TLS.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where secrets of mesh TLS sessions go; `None`: nowhere.
+    pub key_log: Option<Arc<dyn rustls::KeyLog>>,
+}
+
+/// Why a sidecar does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The mesh has mTLS, and no authority was given.
+    #[error("mesh `{mesh}` has mTLS: the certificate and key of its CA are missing")]
+    MissingAuthority {
+        /// The mesh.
+        mesh: String,
+    },
+    /// Mesh TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// A listener could not be bound.
+    #[error("listening at {addr} ({what}): {source}")]
+    Bind {
+        /// Where.
+        addr: SocketAddr,
+        /// For what.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A running sidecar. Dropping it is [`Sidecar::stop`].
+#[derive(Debug)]
+pub struct Sidecar {
+    lifecycle: Arc<Lifecycle>,
+    admin: Option<SocketAddr>,
+}
+
+impl Sidecar {
+    /// Starts the sidecar of `plan` and returns when all its listeners are bound. `admin` is where metrics and
+    /// readiness are served; port 0 lets the network choose.
+    ///
+    /// # Errors
+    /// A listener's address is taken, or mesh TLS lacks something. Nothing is left running then.
+    pub async fn start<N: Network>(
+        plan: Plan,
+        authority: Option<Authority>,
+        admin: Option<SocketAddr>,
+        seams: Seams<N>,
+    ) -> Result<Self, Error> {
+        let identity = identity(&plan, authority.as_ref(), &seams)?;
+        let registry = Registry::default();
+        let lifecycle = Arc::new(Lifecycle::default());
+        let starter = Starter { seams: &seams, identity, registry: &registry, lifecycle: &lifecycle };
+        // Bound first and spawned last: an error half-way leaves nothing behind.
+        let admin_listener = match admin {
+            Some(addr) => Some(bind(&seams.network, addr, || "admin".to_owned()).await?),
+            None => None,
+        };
+        let admin = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let routes = starter.routes(plan).await?;
+        for (listener, route) in routes {
+            seams.spawn.spawn(Box::pin(listener::accept(listener, route, seams.spawn.clone())));
+        }
+        if let Some(listener) = admin_listener {
+            let serving =
+                admin::serve::<N>(listener, registry.clone(), lifecycle.clone(), seams.spawn.clone());
+            seams.spawn.spawn(Box::pin(serving));
+        }
+        Ok(Self { lifecycle, admin })
+    }
+
+    /// Closes the listeners and waits until every connection in flight has ended, without a limit of its own. The admin
+    /// endpoint answers until [`Self::stop`]. May be called again.
+    pub async fn drain(&self) {
+        self.lifecycle.advance(Phase::Draining);
+        self.lifecycle.idle().await;
+    }
+
+    /// Ends everything now: connections in flight are reset. May be called again.
+    pub fn stop(&self) {
+        self.lifecycle.advance(Phase::Stopped);
+    }
+
+    /// Where the admin endpoint listens, with the port that was chosen.
+    #[must_use]
+    pub const fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+}
+
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn identity<N: Network>(
+    plan: &Plan,
+    authority: Option<&Authority>,
+    seams: &Seams<N>,
+) -> Result<Option<Arc<tls::Identity>>, Error> {
+    let Some(uris) = &plan.identity else { return Ok(None) };
+    let authority = authority.ok_or_else(|| Error::MissingAuthority { mesh: plan.mesh.clone() })?;
+    let (clock, key_log) = (seams.clock.clone(), seams.key_log.clone());
+    Ok(Some(Arc::new(tls::Identity::issue(authority, uris, &*seams.entropy, clock, key_log)?)))
+}
+
+async fn bind<N: Network>(
+    network: &N,
+    addr: SocketAddr,
+    what: impl FnOnce() -> String,
+) -> Result<N::Listener, Error> {
+    network.bind(addr).await.map_err(|source| Error::Bind { addr, what: what(), source })
+}
+
+type Bound<N> = (<N as Network>::Listener, Arc<Route<N>>);
+
+/// What listeners are made from.
+struct Starter<'a, N: Network> {
+    seams: &'a Seams<N>,
+    identity: Option<Arc<tls::Identity>>,
+    registry: &'a Registry,
+    lifecycle: &'a Arc<Lifecycle>,
+}
+
+impl<N: Network> Starter<'_, N> {
+    async fn routes(&self, plan: Plan) -> Result<Vec<Bound<N>>, Error> {
+        let mut routes = Vec::new();
+        for inbound in plan.inbounds {
+            let gate = self.gate(inbound.tls, inbound.idle_timeout)?;
+            let name =
+                ListenerName { listen: inbound.listen, stat_prefix: inbound.stat_prefix, what: "inbound of" };
+            routes
+                .push(self.route(name, &inbound.service, gate, inbound.idle_timeout, inbound.cluster).await?);
+        }
+        for outbound in plan.outbounds {
+            let name = ListenerName {
+                listen: outbound.listen,
+                stat_prefix: outbound.stat_prefix,
+                what: "outbound to",
+            };
+            routes.push(
+                self.route(name, &outbound.service, Gate::Open, outbound.idle_timeout, outbound.cluster)
+                    .await?,
+            );
+        }
+        Ok(routes)
+    }
+
+    fn gate(&self, tls: DownstreamTls, handshake_timeout: Option<Duration>) -> Result<Gate, Error> {
+        match (tls, &self.identity) {
+            (DownstreamTls::Strict { san_prefix, permissions }, Some(identity)) => {
+                let config = tls::server(identity, &san_prefix)?;
+                let identity = identity.clone();
+                Ok(Gate::Strict(Box::new(Strict { config, identity, permissions, handshake_timeout })))
+            }
+            // A plan with STRICT inbounds has an identity; one that was put together by hand may lack it.
+            (DownstreamTls::Strict { san_prefix, .. }, None) => {
+                Err(Error::MissingAuthority { mesh: san_prefix })
+            }
+            (DownstreamTls::Disabled, _) => Ok(Gate::Open),
+        }
+    }
+
+    async fn route(
+        &self,
+        name: ListenerName,
+        service: &str,
+        gate: Gate,
+        idle_timeout: Option<Duration>,
+        cluster: Cluster,
+    ) -> Result<Bound<N>, Error> {
+        let names = Names { listen: name.listen, stat_prefix: &name.stat_prefix, cluster: &cluster.name };
+        let metrics = ListenerMetrics::new(self.registry, &names);
+        let expires = self.identity.as_ref().and_then(|identity| identity.expires());
+        let downstream_expires = expires.filter(|_| matches!(gate, Gate::Strict(_)));
+        let upstream_expires = expires.filter(|_| cluster.tls.is_some());
+        metrics.configured(cluster.endpoints.len(), downstream_expires, upstream_expires);
+        let what = || format!("{} {service}", name.what);
+        let listener = bind(&self.seams.network, name.listen, what).await?;
+        tracing::info!(listen = %name.listen, cluster = cluster.name, "{} {service}", name.what);
+        let upstream = Upstream::new(self.seams.network.clone(), cluster, self.identity.as_deref())?;
+        let route = Route {
+            gate,
+            upstream,
+            idle_timeout,
+            observer: Arc::new(metrics),
+            lifecycle: self.lifecycle.clone(),
+            open: AtomicUsize::new(0),
+        };
+        Ok((listener, Arc::new(route)))
+    }
+}
+
+struct ListenerName {
+    listen: SocketAddr,
+    stat_prefix: String,
+    what: &'static str,
+}

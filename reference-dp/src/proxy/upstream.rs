@@ -1,0 +1,97 @@
+//! Connecting to a cluster: endpoints in turn, attempts, and one timer for TCP and mesh TLS together.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustls::ClientConfig;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::{TlsConnector, TlsStream};
+
+use super::wire::{TLS_BUFFER_BYTES, Wire};
+use crate::net::Network;
+use crate::plan::{Cluster, UpstreamTls};
+use crate::telemetry::exchange::{Event, Exchange, Side};
+use crate::telemetry::session::{TlsFault, TlsSession};
+use crate::tls;
+
+/// A cluster and how to reach it.
+pub(super) struct Upstream<N> {
+    network: N,
+    cluster: Cluster,
+    tls: Option<Tls>,
+    next: AtomicUsize,
+}
+
+struct Tls {
+    config: Arc<ClientConfig>,
+    plan: UpstreamTls,
+}
+
+impl<N: Network> Upstream<N> {
+    /// `identity` is needed if the cluster wants mesh TLS; without it the cluster is spoken to in plaintext.
+    pub(super) fn new(
+        network: N,
+        cluster: Cluster,
+        identity: Option<&tls::Identity>,
+    ) -> Result<Self, tls::Error> {
+        let tls = match (&cluster.tls, identity) {
+            (Some(plan), Some(identity)) => {
+                Some(Tls { config: tls::client(identity, plan)?, plan: plan.clone() })
+            }
+            _ => None,
+        };
+        Ok(Self { network, cluster, tls, next: AtomicUsize::new(0) })
+    }
+
+    /// Connects, trying as often as the plan says. `None`: nobody could be reached, which the exchange has been told.
+    pub(super) async fn connect(&self, exchange: &mut Exchange) -> Option<Wire<N::Stream>> {
+        if self.cluster.endpoints.is_empty() {
+            exchange.tell(&Event::NoEndpoint);
+            return None;
+        }
+        for _ in 0..self.cluster.connect_attempts {
+            let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.cluster.endpoints.len();
+            if let Some(wire) = self.attempt(self.cluster.endpoints[turn], exchange).await {
+                return Some(wire);
+            }
+        }
+        exchange.tell(&Event::GivenUp);
+        None
+    }
+
+    async fn attempt(&self, endpoint: SocketAddr, exchange: &mut Exchange) -> Option<Wire<N::Stream>> {
+        exchange.tell(&Event::Dialled);
+        let began = Instant::now();
+        let outcome = timeout(self.cluster.connect_timeout, self.dial(endpoint, exchange)).await;
+        let timed_out = outcome.is_err();
+        match outcome {
+            Ok(Ok(wire)) => {
+                exchange.tell(&Event::Connected { took: began.elapsed() });
+                return Some(wire);
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(cluster = self.cluster.name, %endpoint, %error, "connecting failed");
+            }
+            Err(_) => tracing::debug!(cluster = self.cluster.name, %endpoint, "connecting timed out"),
+        }
+        exchange.tell(&Event::DialFailed { timed_out });
+        None
+    }
+
+    async fn dial(&self, endpoint: SocketAddr, exchange: &mut Exchange) -> io::Result<Wire<N::Stream>> {
+        let stream = self.network.connect(endpoint).await?;
+        let Some(tls) = &self.tls else { return Ok(Wire::Plain(stream)) };
+        let name = tls::server_name(&tls.plan, endpoint.ip()).map_err(io::Error::other)?;
+        let connector = TlsConnector::from(tls.config.clone());
+        let limit =
+            |connection: &mut rustls::ClientConnection| connection.set_buffer_limit(Some(TLS_BUFFER_BYTES));
+        let secured = connector.connect_with(name, stream, limit).await;
+        let secured = secured.inspect_err(|error| {
+            exchange.tell(&Event::NotSecured(Side::Upstream, TlsFault::of(error)));
+        })?;
+        exchange.tell(&Event::Secured(Side::Upstream, TlsSession::of(secured.get_ref().1)));
+        Ok(Wire::Tls(Box::new(TlsStream::Client(secured))))
+    }
+}
