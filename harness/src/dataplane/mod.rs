@@ -1,0 +1,80 @@
+//! Dataplanes under test.
+//!
+//! A [`Dataplane`] starts one sidecar for one pod from its Kuma resources, on any [`Network`]. In-process ones implement it for every network
+//! and so run in the simulator too; processes implement it for real sockets only, so the compiler keeps them out of the simulator.
+//!
+//! * [`reference`] — the reference dataplane; the only module that names it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use reference_dp::clock::Clock;
+use reference_dp::net::Network;
+use reference_dp::spawn::Spawn;
+
+pub mod reference;
+
+/// What a sidecar is started with.
+#[derive(Debug, Clone)]
+pub struct Pod {
+    /// The `Dataplane` resource's name.
+    pub name: String,
+    /// Kuma resources of the whole mesh: (name for messages, YAML text).
+    pub resources: Vec<(String, String)>,
+    /// The mesh's CA, if mTLS is on: (certificate, key), PEM. A sidecar issues its own certificate from it, as the control plane would.
+    pub authority: Option<(String, String)>,
+    /// Where metrics are to be served.
+    pub admin: SocketAddr,
+}
+
+/// The world a sidecar lives in.
+pub struct Seams<N> {
+    /// Its network.
+    pub network: N,
+    /// Its tasks.
+    pub spawn: Arc<dyn Spawn>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Keys and random numbers.
+    pub entropy: Arc<dyn crate::app::tls::Entropy>,
+    /// Where TLS secrets go.
+    pub key_log: Arc<dyn rustls::KeyLog>,
+}
+
+/// Why a sidecar did not start, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the sidecar of {pod} did not start: {reason}")]
+pub struct StartError {
+    /// The pod.
+    pub pod: String,
+    /// Its words.
+    pub reason: String,
+}
+
+/// A dataplane: starts sidecars.
+pub trait Dataplane<N: Network>: Send + Sync + 'static {
+    /// A running sidecar.
+    type Sidecar: Sidecar;
+
+    /// The name of its dictionary of signals: the folder below fixtures/dataplanes.
+    fn name(&self) -> &str;
+
+    /// Starts a sidecar; returns when it listens.
+    ///
+    /// # Errors
+    /// It does not start.
+    fn start(&self, pod: Pod, seams: Seams<N>) -> impl Future<Output = Result<Self::Sidecar, StartError>> + Send;
+}
+
+/// A running sidecar.
+pub trait Sidecar: Send + Sync + 'static {
+    /// Stops accepting, and returns when connections in flight have ended.
+    fn drain(&self) -> impl Future<Output = ()> + Send;
+
+    /// Ends what is left, now.
+    fn stop(&self);
+
+    /// Where metrics are served over HTTP: address and path.
+    fn metrics(&self) -> Option<(SocketAddr, &str)>;
+}

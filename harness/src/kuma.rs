@@ -1,0 +1,112 @@
+//! From a scenario's short forms to Kuma's own resources, as a user of Universal mode would write them.
+//!
+//! Ports: the app of a pod listens at `127.0.0.1:8080`, its sidecar's inbound at `ADDRESS:10080`, and every other pod reaches it at
+//! `127.0.0.1:20000 + N`, where N is the pod's place in the scenario. Metrics are at `ADDRESS:9901`.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use crate::scenario::{Mtls, Pod, ProxyKind, Scenario};
+
+/// The mesh's name.
+pub const MESH: &str = "default";
+/// Where an app listens, on its pod's loopback.
+pub const APP_PORT: u16 = 8080;
+/// Where a sidecar's inbound listens, at its pod's address.
+pub const INBOUND_PORT: u16 = 10080;
+/// Where a sidecar serves metrics, at its pod's address.
+pub const ADMIN_PORT: u16 = 9901;
+/// First port of outbounds.
+const OUTBOUND_BASE: u16 = 20000;
+
+/// Where the callers of service number `index` dial, on their own loopback.
+#[must_use]
+pub fn outbound(index: usize) -> SocketAddr {
+    let port = OUTBOUND_BASE.saturating_add(u16::try_from(index).unwrap_or(u16::MAX));
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+}
+
+/// All resources of the scenario's mesh: (name for messages, YAML). `address` tells a pod's address by its name.
+#[must_use]
+pub fn resources(scenario: &Scenario, address: impl Fn(&str) -> Ipv4Addr) -> Vec<(String, String)> {
+    let mut all = vec![("mesh.yaml".to_owned(), mesh(scenario))];
+    for pod in &scenario.pods {
+        all.push((format!("dataplane-{}.yaml", pod.name), dataplane(scenario, pod, address(&pod.name))));
+    }
+    if scenario.mesh.mtls == Mtls::Strict {
+        if let Some(text) = permission(scenario) {
+            all.push(("permission.yaml".to_owned(), text));
+        }
+    }
+    let verbatim = scenario.resources.iter().enumerate();
+    all.extend(verbatim.map(|(i, text)| (format!("resources-{i}.yaml"), text.clone())));
+    all
+}
+
+/// Whether a verbatim resource replaces the one that the short forms would make.
+fn has_verbatim(scenario: &Scenario, kind: &str) -> bool {
+    let wanted = format!("type: {kind}");
+    scenario.resources.iter().flat_map(|text| text.lines()).any(|line| line.trim_end() == wanted)
+}
+
+fn mesh(scenario: &Scenario) -> String {
+    match scenario.mesh.mtls {
+        Mtls::Disabled => format!("type: Mesh\nname: {MESH}\n"),
+        Mtls::Strict => format!(
+            "type: Mesh\nname: {MESH}\nmtls:\n  enabledBackend: ca\n  backends:\n    - {{name: ca, type: builtin, mode: STRICT}}\n"
+        ),
+    }
+}
+
+/// Everyone may call, or only the pods named; verbatim permissions stand alone.
+fn permission(scenario: &Scenario) -> Option<String> {
+    if has_verbatim(scenario, "MeshTrafficPermission") {
+        return None;
+    }
+    let head = format!(
+        "type: MeshTrafficPermission\nmesh: {MESH}\nname: permissions\nspec:\n  targetRef: {{kind: Mesh}}\n  from:\n"
+    );
+    let allow = |target: &str| format!("    - targetRef: {target}\n      default: {{action: Allow}}\n");
+    match &scenario.mesh.permissions {
+        None => Some(head + &allow("{kind: Mesh}")),
+        Some(pods) if pods.is_empty() => None,
+        Some(pods) => {
+            let one = |pod: &String| allow(&format!("{{kind: MeshSubset, tags: {{kuma.io/service: {pod}}}}}"));
+            Some(head + &pods.iter().map(one).collect::<String>())
+        }
+    }
+}
+
+/// A pod's Dataplane: an inbound if it has an app, and an outbound to every other pod's service. Pods without a sidecar have one too, so that
+/// they are endpoints; they listen there themselves. A pod without an app still needs a service of its own, since its identity is made of it.
+fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
+    let mut text = format!("type: Dataplane\nmesh: {MESH}\nname: {}\nnetworking:\n  address: {address}\n", pod.name);
+    let protocol = pod.protocol.as_ref().map(|p| format!(", kuma.io/protocol: {p}")).unwrap_or_default();
+    let state = match (&pod.app, pod.ready) {
+        // No listener, but the identity is in the certificate.
+        (None, _) => "\n      state: Ignored",
+        (Some(_), false) => "\n      state: NotReady",
+        (Some(_), true) => "",
+    };
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "  inbound:\n    - port: {INBOUND_PORT}\n      servicePort: {APP_PORT}\n      serviceAddress: 127.0.0.1{state}\n      \
+         tags: {{kuma.io/service: {}{protocol}}}\n",
+        pod.name
+    );
+    let others = scenario.pods.iter().enumerate().filter(|(_, other)| other.name != pod.name && other.app.is_some());
+    let outbounds: String = others
+        .map(|(i, other)| {
+            format!(
+                "    - port: {}\n      backendRef: {{kind: MeshService, name: {}, port: {INBOUND_PORT}}}\n",
+                outbound(i).port(),
+                other.name
+            )
+        })
+        .collect();
+    if pod.proxy != ProxyKind::None && !outbounds.is_empty() {
+        let _ = write!(text, "  outbound:\n{outbounds}");
+    }
+    text
+}
