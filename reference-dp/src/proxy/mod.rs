@@ -78,32 +78,14 @@ impl Sidecar {
     ///
     /// # Errors
     /// A listener's address is taken, or mesh TLS lacks something. Nothing is left running then.
-    pub async fn start<N: Network>(
+    pub fn start<N: Network>(
         plan: Plan,
         authority: Option<Authority>,
         admin: Option<SocketAddr>,
         seams: Seams<N>,
-    ) -> Result<Self, Error> {
-        let identity = identity(&plan, authority.as_ref(), &seams)?;
-        let registry = Registry::default();
-        let lifecycle = Arc::new(Lifecycle::default());
-        let starter = Starter { seams: &seams, identity, registry: &registry, lifecycle: &lifecycle };
-        // Bound first and spawned last: an error half-way leaves nothing behind.
-        let admin_listener = match admin {
-            Some(addr) => Some(bind(&seams.network, addr, || "admin".to_owned()).await?),
-            None => None,
-        };
-        let admin = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let routes = starter.routes(plan).await?;
-        for (listener, route) in routes {
-            seams.spawn.spawn(Box::pin(listener::accept(listener, route, seams.spawn.clone())));
-        }
-        if let Some(listener) = admin_listener {
-            let serving =
-                admin::serve::<N>(listener, registry.clone(), lifecycle.clone(), seams.spawn.clone());
-            seams.spawn.spawn(Box::pin(serving));
-        }
-        Ok(Self { lifecycle, admin })
+    ) -> impl Future<Output = Result<Self, Error>> + Send {
+        // Written out rather than `async fn`, so that `Send` is promised here and not found out elsewhere.
+        start(plan, authority, admin, seams)
     }
 
     /// Closes the listeners and waits until every connection in flight has ended, without a limit of its own. The admin
@@ -129,6 +111,32 @@ impl Drop for Sidecar {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+async fn start<N: Network>(
+    plan: Plan,
+    authority: Option<Authority>,
+    admin: Option<SocketAddr>,
+    seams: Seams<N>,
+) -> Result<Sidecar, Error> {
+    let identity = identity(&plan, authority.as_ref(), &seams)?;
+    let registry = Registry::default();
+    let lifecycle = Arc::new(Lifecycle::default());
+    let starter = Starter { seams: &seams, identity, registry: &registry, lifecycle: &lifecycle };
+    // Bound first and spawned last: an error half-way leaves nothing behind.
+    let admin_listener = match admin {
+        Some(addr) => Some(bind(&seams.network, addr, || "admin".to_owned()).await?),
+        None => None,
+    };
+    let admin = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    for (listener, route) in starter.routes(plan).await? {
+        seams.spawn.spawn(Box::pin(listener::accept(listener, route, seams.spawn.clone())));
+    }
+    if let Some(listener) = admin_listener {
+        let serving = admin::serve::<N>(listener, registry.clone(), lifecycle.clone(), seams.spawn.clone());
+        seams.spawn.spawn(Box::pin(serving));
+    }
+    Ok(Sidecar { lifecycle, admin })
 }
 
 fn identity<N: Network>(

@@ -109,13 +109,15 @@ pub(super) fn did_you_mean(word: &str, allowed: &[&str]) -> String {
     }
 }
 
-/// The candidate that `word` was most likely meant to be.
+/// The candidate that `word` was most likely meant to be: a slip or two away, or begun and not finished.
 pub(crate) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
+        .filter(|(distance, candidate)| {
+            *distance <= candidate.len().max(3) / 3 || (word.len() >= 3 && candidate.starts_with(word))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
