@@ -6,6 +6,7 @@
 //! ```
 //!
 //! * [`scenario`] — scenario files: as written, then as meant; errors with file, line and column.
+//! * [`requirements`] — the contract, clause by clause.
 //! * [`app`] — scripted clients and servers, one protocol a file.
 //! * [`observe`] — what was seen: observations, packet captures, TLS inside them, metrics.
 //! * [`expect`] — one check a file: pure functions from what was seen to findings.
@@ -17,5 +18,6 @@
 pub mod app;
 pub mod expect;
 pub mod observe;
+pub mod requirements;
 pub mod scenario;
 pub mod sim;

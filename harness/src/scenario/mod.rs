@@ -1,4 +1,13 @@
-//! Scenario files: as written ([`file`]), then as meant (here). After loading, an impossible scenario cannot be expressed.
+//! Scenario files: as written (`file`), then as meant (here). After loading, an impossible scenario cannot be expressed.
+//!
+//! ```text
+//! text -> yaml: located tree -> matrix: one tree a case -> decode: as written -> resolve: as meant
+//! ```
+//!
+//! * [`load`], [`parse`], [`find`] — a file, a text, the files below a folder.
+//! * [`schema`] — the JSON Schema of scenario files.
+//! * [`value`] — sizes, payloads, matchers.
+//! * [`Diagnostics`] — what is wrong, as rustc would show it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +16,22 @@ use crate::app::{ClientScript, ServerScript};
 use crate::expect::Expectation;
 
 pub mod value;
+
+mod decode;
+mod diagnostic;
+mod file;
+mod find;
+mod load;
+mod matrix;
+mod node;
+mod resolve;
+mod schema;
+mod yaml;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Kind};
+pub use find::find;
+pub use load::{load, parse};
+pub use schema::schema;
 
 /// One case: a scenario file, with the values its matrix gave it.
 #[derive(Debug, Clone, PartialEq)]

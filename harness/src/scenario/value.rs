@@ -124,3 +124,147 @@ pub enum BytesMatch {
     /// This, then anything.
     StartsWith(Bytes),
 }
+
+/// A word that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is not {expected}")]
+pub struct Invalid {
+    /// The word.
+    pub found: String,
+    /// What it should be, with its article.
+    pub expected: &'static str,
+}
+
+impl Invalid {
+    fn new(found: &str, expected: &'static str) -> Self {
+        Self { found: found.to_owned(), expected }
+    }
+}
+
+/// Longest duration a scenario may name; keeps sums of them far from overflow.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Reads a duration: `5ms`, `10s`, `30m`, `1h`, `1h 30m`.
+///
+/// # Errors
+/// If the text is none, or longer than 366 days.
+pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| Invalid::new(text, "a duration such as 5ms, 10s, 30m or 1h"))?;
+    if duration > LONGEST {
+        return Err(Invalid::new(text, "a duration up to 366d"));
+    }
+    Ok(duration)
+}
+
+/// Reads hexadecimal digits, with blanks between bytes or without.
+///
+/// # Errors
+/// If there is another character or half a byte.
+pub fn parse_hex(text: &str) -> Result<Bytes, Invalid> {
+    let digits: String = text.split_whitespace().collect();
+    hex::decode(digits).map(Bytes::from).map_err(|_| Invalid::new(text, "pairs of hexadecimal digits"))
+}
+
+impl std::str::FromStr for Size {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid::new(text, "a size such as 512, 64KiB or 16MiB");
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let unit: u64 = match &text[digits..] {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(invalid()),
+        };
+        let number: u64 = text[..digits].parse().map_err(|_| invalid())?;
+        number.checked_mul(unit).map(Self).ok_or_else(invalid)
+    }
+}
+
+impl std::str::FromStr for Count {
+    type Err = Invalid;
+
+    /// Reads `3`, `64KiB`, `1..6`, `absent`.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "absent" {
+            return Ok(Self::Absent);
+        }
+        let size = |word: &str| {
+            let size: Result<Size, Invalid> = word.parse();
+            size.map(|size| size.0)
+                .map_err(|_| Invalid::new(text, "a number such as 3, 64KiB or 1..6, or `absent`"))
+        };
+        let (from, to) = match text.split_once("..") {
+            Some((from, to)) => (size(from)?, size(to)?),
+            None => (size(text)?, size(text)?),
+        };
+        if from > to {
+            return Err(Invalid::new(text, "a range whose first number is the smaller one"));
+        }
+        Ok(Self::Within(vec![(from, to)]))
+    }
+}
+
+impl std::str::FromStr for Span {
+    type Err = Invalid;
+
+    /// Reads `5s`, `0s..10ms`.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (from, to) = match text.split_once("..") {
+            Some((from, to)) => (parse_duration(from)?, parse_duration(to)?),
+            None => (parse_duration(text)?, parse_duration(text)?),
+        };
+        if from > to {
+            return Err(Invalid::new(text, "a range whose first duration is the shorter one"));
+        }
+        Ok(Self { from, to })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_powers_of_two() {
+        assert_eq!("64KiB".parse(), Ok(Size(65_536)));
+        assert_eq!("16MiB".parse(), Ok(Size(16_777_216)));
+        assert_eq!("0".parse(), Ok(Size(0)));
+        for bad in ["", "KiB", "64KB", "-1", "1.5MiB", "99999999999GiB", "18446744073709551616", "1 KiB"] {
+            assert!(bad.parse::<Size>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ranges_include_both_ends_and_are_not_reversed() {
+        let count: Count = "1..6".parse().unwrap_or(Count::Absent);
+        assert!(
+            count.allows(Some(1)) && count.allows(Some(6)) && !count.allows(Some(7)) && !count.allows(None)
+        );
+        assert!("6..1".parse::<Count>().is_err());
+        assert!("1..".parse::<Count>().is_err());
+        assert_eq!("absent".parse(), Ok(Count::Absent));
+        assert_eq!("0s..10ms".parse(), Ok(Span { from: Duration::ZERO, to: Duration::from_millis(10) }));
+        assert!("2s..1s".parse::<Span>().is_err());
+    }
+
+    #[test]
+    fn durations_have_a_unit_and_an_end() {
+        assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
+        for bad in ["", "5", "5 bananas", "-1s", "1000years"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_the_same_from_any_offset() {
+        let mut whole = [0; 40];
+        pattern(7, 0, &mut whole);
+        let mut part = [0; 13];
+        pattern(7, 11, &mut part);
+        assert_eq!(part, whole[11..24]);
+    }
+}

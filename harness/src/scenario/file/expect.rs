@@ -1,0 +1,335 @@
+//! Expectations and the arguments of checks, as written.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::{Value, json};
+
+use super::Only;
+use super::shape::{Never, Refused, Shape, of, shape, to_schema};
+use super::word::{Handshake, Inner, Outer, Version, Written};
+use crate::expect::Sameness;
+use crate::observe::observation::End;
+use crate::scenario::decode::At;
+use crate::scenario::value::{BytesMatch, Count, Span};
+
+/// What must hold: one or more of `client`, `app`, `bytes`, `wire`, `quiet`, `metrics`, `took`; and what that proves.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an expectation: a mapping with a check such as `client` or `metrics`"
+)]
+pub(crate) struct Expectation {
+    /// Check: what a step's client saw.
+    pub(crate) client: Option<At<EndArgs>>,
+    /// Check: what an app saw.
+    pub(crate) app: Option<At<EndArgs>>,
+    /// Check: bytes at the sockets of both ends.
+    pub(crate) bytes: Option<At<BytesArgs>>,
+    /// Check: what each connection over a link is, read from its packets.
+    pub(crate) wire: Option<At<WireArgs>>,
+    /// Check: sockets of hosts at this moment.
+    pub(crate) quiet: Option<QuietArgs>,
+    /// Check: a sidecar's metrics by meaning.
+    pub(crate) metrics: Option<MetricsArgs>,
+    /// Check: how long a step took.
+    pub(crate) took: Option<At<TookArgs>>,
+    /// Clauses (ids of fixtures/requirements.yaml) proven when all checks hold.
+    pub(crate) proves: Option<Vec<At<String>>>,
+    /// Overrides the clauses' level.
+    pub(crate) level: Option<Level>,
+    /// For which values of the matrix the expectation is there.
+    pub(crate) when: Option<Only>,
+}
+
+/// How binding an expectation is.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Level {
+    /// Broken: the dataplane failed.
+    Must,
+    /// Broken: a warning.
+    Should,
+    /// Broken: a remark.
+    May,
+}
+
+/// Arguments of `client` and `app`: what one end of a step's connections saw. Each connection must match; `connections` and `resumed` count them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "what one end saw: a mapping")]
+pub(crate) struct EndArgs {
+    /// `app`: the pod. Default: the `to` of the step.
+    pub(crate) pod: Option<At<String>>,
+    /// The step. Default: the one the expectation nests in. `app` at the bottom without a step: all connections of the pod.
+    pub(crate) step: Option<At<String>>,
+    /// How many connections were established (client) or accepted (app).
+    pub(crate) connections: Option<Count>,
+    /// Whether the script ran to its end.
+    pub(crate) done: Option<bool>,
+    /// What was received, inside TLS.
+    pub(crate) received: Option<BytesMatch>,
+    /// How much was sent, inside TLS.
+    pub(crate) sent: Option<Count>,
+    /// How the other end's direction ended.
+    pub(crate) end: Option<Written<End>>,
+    /// Handshake of the app's own TLS (or the mesh layer, when the pod speaks it itself and has no own TLS).
+    pub(crate) handshake: Option<Written<Handshake>>,
+    /// A name (DNS or URI) on the other end's certificate.
+    pub(crate) certificate: Option<Written<String>>,
+    /// The protocol agreed on.
+    pub(crate) alpn: Option<Written<String>>,
+    /// `app`: the server name asked for.
+    pub(crate) sni: Option<Written<String>>,
+    /// TLS version.
+    pub(crate) version: Option<Written<Version>>,
+    /// How many connections resumed a session.
+    pub(crate) resumed: Option<Count>,
+    /// How many bytes went before the other side took no more.
+    pub(crate) blocked_after: Option<Count>,
+    /// From the step's begin to the first byte received.
+    pub(crate) first_byte: Option<Span>,
+    /// From the step's begin to the end of the other end's direction.
+    pub(crate) ended: Option<Span>,
+}
+
+/// Arguments of `bytes`: what one end wrote to its socket against what the other read.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `app_got` or `client_got`")]
+pub(crate) struct BytesArgs {
+    /// The step. Default: the one the expectation nests in.
+    pub(crate) step: Option<At<String>>,
+    /// What the app got of what the client sent.
+    pub(crate) app_got: Option<Same>,
+    /// What the client got of what the app sent.
+    pub(crate) client_got: Option<Same>,
+}
+
+/// How two byte flows compare.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Same {
+    /// Byte for byte.
+    Identical,
+    /// Not one byte arrived.
+    Nothing,
+}
+
+impl From<Same> for Sameness {
+    fn from(same: Same) -> Self {
+        match same {
+            Same::Identical => Self::Identical,
+            Same::Nothing => Self::Nothing,
+        }
+    }
+}
+
+/// Arguments of `wire`: all established connections over the link must match.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `link`")]
+pub(crate) struct WireArgs {
+    /// `A->B`: connections opened from A to B.
+    pub(crate) link: At<String>,
+    /// Only connections opened during this step.
+    pub(crate) step: Option<At<String>>,
+    /// `plain`, `tls` (any but the mesh's), `mesh-tls` (both certificates bear `spiffe://MESH/`), `none` (no byte).
+    pub(crate) outer: Option<Written<Outer>>,
+    /// What lies inside mesh TLS.
+    pub(crate) inner: Option<Written<Inner>>,
+    /// Server name in the outer ClientHello.
+    pub(crate) sni: Option<Written<String>>,
+    /// Protocols the outer ClientHello offers, joined by commas.
+    pub(crate) alpn: Option<Written<String>>,
+    /// Server name in the inner ClientHello.
+    pub(crate) inner_sni: Option<Written<String>>,
+    /// Protocols the inner ClientHello offers, joined by commas.
+    pub(crate) inner_alpn: Option<Written<String>>,
+    /// Version of the outer TLS.
+    pub(crate) version: Option<Written<Version>>,
+    /// URIs that the outer client certificate must bear, all of them.
+    pub(crate) client_uris: Option<Vec<String>>,
+    /// URIs that the outer server certificate must bear, all of them.
+    pub(crate) server_uris: Option<Vec<String>>,
+    /// Validity of the outer certificates, from not-before to not-after.
+    pub(crate) lifetime: Option<Span>,
+    /// How many connections were established.
+    pub(crate) connections: Option<Count>,
+    /// How many were tried (first SYNs).
+    pub(crate) attempts: Option<Count>,
+    /// Payload bytes from A to B, all connections together.
+    pub(crate) bytes: Option<Count>,
+    /// Payload bytes from B to A.
+    pub(crate) bytes_back: Option<Count>,
+}
+
+/// Arguments of `quiet`: sockets of hosts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `at`, `connections`, `listeners`")]
+pub(crate) struct QuietArgs {
+    /// Hosts (`web`, `web.proxy`). Absent: all.
+    pub(crate) at: Option<Vec<At<String>>>,
+    /// Connections in any state.
+    pub(crate) connections: Option<Count>,
+    /// Listening sockets.
+    pub(crate) listeners: Option<Count>,
+}
+
+/// Arguments of `took`.
+#[derive(Debug, Clone)]
+pub(crate) struct TookArgs {
+    /// The step; `None`: the one the expectation nests in.
+    pub(crate) step: Option<At<String>>,
+    /// How long.
+    pub(crate) within: Span,
+}
+
+shape!(TookArgs);
+
+/// `took` as a mapping.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TookMap {
+    /// The step. Default: the one the expectation nests in.
+    step: Option<At<String>>,
+    /// How long.
+    within: Span,
+}
+
+impl Shape for TookArgs {
+    type Map = TookMap;
+    type List = Never;
+    const NAME: &'static str = "Took";
+    const EXPECTED: &'static str = "a duration or range such as 5s..6s, or {step: .., within: 5s..6s}";
+    const MAP: bool = true;
+
+    fn word(text: &str) -> Result<Self, Refused> {
+        Ok(Self { step: None, within: text.parse()? })
+    }
+
+    fn map(map: TookMap) -> Result<Self, Refused> {
+        Ok(Self { step: map.step, within: map.within })
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Value {
+        json!({
+            "anyOf": [of::<Span>(generator), of::<TookMap>(generator)],
+            "description": "How long a step took: `5s..6s` within the step's own `expect`; `{step: hello, within: 5s..6s}` anywhere.",
+        })
+    }
+}
+
+/// Arguments of `metrics`: `at`, `valid`, and a signal for each other key.
+#[derive(Debug, Clone)]
+pub(crate) struct MetricsArgs {
+    /// `POD.proxy`.
+    pub(crate) at: At<String>,
+    /// Strictly valid Prometheus text.
+    pub(crate) valid: Option<bool>,
+    /// `tcp.connections: 1`, `http.*: absent`.
+    pub(crate) signals: IndexMap<String, Count>,
+}
+
+/// Words with a dot, the last of which may be `*`.
+const SIGNAL: &str = "^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*(\\.[a-z0-9_]+|\\.\\*)$";
+
+fn is_signal(name: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    match name.rsplit_once('.') {
+        Some((head, last)) => {
+            name.starts_with(|c: char| c.is_ascii_lowercase())
+                && head.split('.').all(part)
+                && (last == "*" || part(last))
+        }
+        None => false,
+    }
+}
+
+/// A key of `metrics`.
+#[derive(Debug)]
+enum MetricsKey {
+    At,
+    Valid,
+    Signal(String),
+}
+
+impl<'de> Deserialize<'de> for MetricsKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match name.as_str() {
+            "at" => Ok(Self::At),
+            "valid" => Ok(Self::Valid),
+            signal if is_signal(signal) => Ok(Self::Signal(name)),
+            other => Err(D::Error::unknown_field(other, &["at", "valid", "tcp.connections", "http.*"])),
+        }
+    }
+}
+
+struct MetricsVisitor;
+
+impl<'de> Visitor<'de> for MetricsVisitor {
+    type Value = MetricsArgs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping with `at` and signals such as `tcp.connections: 1`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MetricsArgs, A::Error> {
+        let (mut at, mut valid, mut signals) = (None, None, IndexMap::new());
+        while let Some(key) = map.next_key()? {
+            match key {
+                MetricsKey::At => at = Some(map.next_value()?),
+                MetricsKey::Valid => valid = Some(map.next_value()?),
+                MetricsKey::Signal(name) => {
+                    signals.insert(name, map.next_value()?);
+                }
+            }
+        }
+        let at = at.ok_or_else(|| A::Error::missing_field("at"))?;
+        Ok(MetricsArgs { at, valid, signals })
+    }
+}
+
+impl<'de> Deserialize<'de> for MetricsArgs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MetricsVisitor)
+    }
+}
+
+impl JsonSchema for MetricsArgs {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Metrics".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        to_schema(json!({
+            "type": "object",
+            "description": "Arguments of `metrics`: a sidecar's signals by meaning, as fixtures/dataplanes/NAME/dictionary.yaml finds them in its metrics.",
+            "properties": {
+                "at": {"type": "string", "description": "`POD.proxy`."},
+                "valid": {"type": "boolean", "description": "`true`: strictly valid Prometheus text."},
+            },
+            "patternProperties": {SIGNAL: of::<Count>(generator)},
+            "required": ["at"],
+            "additionalProperties": false,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_are_dotted_words() {
+        for good in ["tcp.connections", "http.*", "http.requests.2xx", "rbac.denied"] {
+            assert!(is_signal(good), "{good}");
+        }
+        for bad in ["vaild", "tcp.", ".x", "tcp..x", "TCP.x", "*", "tcp.*.x", ""] {
+            assert!(!is_signal(bad), "{bad}");
+        }
+    }
+}

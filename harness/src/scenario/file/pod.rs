@@ -1,0 +1,157 @@
+//! Pods and their apps, as written.
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Only;
+use super::script::{ServerTls, Turns};
+use super::shape::{Never, Refused, Shape, of, shape, words};
+use crate::scenario::decode::At;
+use crate::scenario::{PodIdentity, ProxyKind};
+
+/// An app with or without a sidecar.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a pod: a mapping, `{}` for one with a sidecar and no service")]
+pub(crate) struct Pod {
+    /// The `kuma.io/protocol` tag of its service, verbatim. Absent or `none`: untagged.
+    pub(crate) protocol: Option<String>,
+    /// What listens; without it the pod has no service.
+    pub(crate) app: Option<App>,
+    /// What stands beside the app. Default: the dataplane under test.
+    pub(crate) proxy: Option<Proxy>,
+    /// With `proxy: none`: how the pod itself speaks mesh TLS.
+    pub(crate) identity: Option<At<PodIdentity>>,
+    /// Whether its inbound is an endpoint of the service. Default `Ready`.
+    pub(crate) state: Option<State>,
+    /// For which values of the matrix the pod is there.
+    pub(crate) when: Option<Only>,
+}
+
+/// Whether an inbound is an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(crate) enum State {
+    /// An endpoint.
+    Ready,
+    /// Not one.
+    NotReady,
+}
+
+/// What stands beside an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Proxy {
+    /// The dataplane under test.
+    Default,
+    /// Nothing.
+    None,
+}
+
+impl From<Proxy> for ProxyKind {
+    fn from(proxy: Proxy) -> Self {
+        match proxy {
+            Proxy::Default => Self::Default,
+            Proxy::None => Self::None,
+        }
+    }
+}
+
+/// A pod's app.
+#[derive(Debug, Clone)]
+pub(crate) enum App {
+    /// Nothing listens at its port.
+    Refuse,
+    /// No TLS of its own.
+    Plain(Turns),
+    /// Its own TLS.
+    Tls(ServerTls),
+}
+
+shape!(App, PodIdentity);
+
+/// An app as a mapping.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppMap {
+    /// Over plain TCP.
+    tcp: Option<Turns>,
+    /// Over the app's own TLS.
+    tls: Option<ServerTls>,
+    /// As `tcp`, for bytes that pretend to be another protocol.
+    raw: Option<Turns>,
+}
+
+impl Shape for App {
+    type Map = AppMap;
+    type List = Never;
+    const NAME: &'static str = "App";
+    const EXPECTED: &'static str = "an app: `refuse`, {tcp: ..}, {tls: ..} or {raw: ..}";
+    const MAP: bool = true;
+
+    fn word(text: &str) -> Result<Self, Refused> {
+        if text == "refuse" { Ok(Self::Refuse) } else { Err(Refused::Word(&["refuse"])) }
+    }
+
+    fn map(map: AppMap) -> Result<Self, Refused> {
+        match (map.tcp, map.tls, map.raw) {
+            (Some(turns), None, None) | (None, None, Some(turns)) => Ok(Self::Plain(turns)),
+            (None, Some(tls), None) => Ok(Self::Tls(tls)),
+            _ => Err(Refused::Value("exactly one of `tcp`, `tls`, `raw`".into())),
+        }
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Value {
+        json!({
+            "anyOf": [words(&["refuse"]), one_key(of::<AppMap>(generator))],
+            "description": "What listens: `{tcp: ..}`, `{tls: ..}`, `{raw: ..}`; `refuse`: nothing does.",
+        })
+    }
+}
+
+/// A mapping that has exactly one key.
+fn one_key(schema: Value) -> Value {
+    json!({"allOf": [schema], "minProperties": 1, "maxProperties": 1})
+}
+
+/// An identity as a mapping.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IdentityMap {
+    /// A certificate of this mesh, for that service.
+    service: Option<String>,
+    /// A certificate by another mesh's CA, `spiffe://MESH/POD`.
+    mesh: Option<String>,
+}
+
+impl Shape for PodIdentity {
+    type Map = IdentityMap;
+    type List = Never;
+    const NAME: &'static str = "Identity";
+    const EXPECTED: &'static str =
+        "an identity: {service: ..}, {mesh: ..}, `expired`, `self_signed` or `none`";
+    const MAP: bool = true;
+
+    fn word(text: &str) -> Result<Self, Refused> {
+        match text {
+            "expired" => Ok(Self::Expired),
+            "self_signed" => Ok(Self::SelfSigned),
+            "none" => Ok(Self::None),
+            _ => Err(Refused::Word(&["expired", "self_signed", "none"])),
+        }
+    }
+
+    fn map(map: IdentityMap) -> Result<Self, Refused> {
+        match (map.service, map.mesh) {
+            (Some(service), None) => Ok(Self::Service(service)),
+            (None, Some(mesh)) => Ok(Self::ForeignMesh(mesh)),
+            _ => Err(Refused::Value("exactly one of `service` and `mesh`".into())),
+        }
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Value {
+        json!({
+            "anyOf": [words(&["expired", "self_signed", "none"]), one_key(of::<IdentityMap>(generator))],
+            "description": "A mesh certificate: `{service: NAME}` of this mesh; `{mesh: NAME}` of another mesh; `expired`; `self_signed`; `none`: TLS without a certificate.",
+        })
+    }
+}
