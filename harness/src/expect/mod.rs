@@ -3,6 +3,9 @@
 //! An expectation of a scenario holds typed arguments of one or more checks and the clauses it proves. Adding a check costs its own file, one
 //! field in `scenario::file`, one variant here.
 
+pub mod metrics;
+pub mod wire;
+
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;

@@ -1,8 +1,13 @@
 //! Connections over a link, as their packets show them.
 
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
 use serde::{Deserialize, Serialize};
 
 use super::Nanos;
+use super::flow::Reassembly;
+use super::tls::{self, KeyLog};
 use crate::scenario::Link;
 
 /// One TCP connection over one link, read from its packets.
@@ -71,9 +76,9 @@ pub struct CapturedPacket {
     /// Whether it goes from the link's `from` to its `to`.
     pub forward: bool,
     /// Sender.
-    pub src: std::net::SocketAddrV4,
+    pub src: SocketAddrV4,
     /// Receiver.
-    pub dst: std::net::SocketAddrV4,
+    pub dst: SocketAddrV4,
     /// TCP sequence number.
     pub seq: u32,
     /// TCP acknowledgement number.
@@ -101,4 +106,130 @@ pub struct Capture {
     pub key_log: Vec<String>,
     /// Payload bytes kept a flow and direction.
     pub bound: u64,
+    /// Hosts by the addresses that packets bear (`web`, `web.proxy`): tells which end of a link opened a connection.
+    pub hosts: BTreeMap<Ipv4Addr, String>,
+}
+
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+
+/// Reads all connections of a capture, in the order in which they were opened.
+///
+/// A connection begins with a SYN; its four-tuple may be used again once it is over. A dropped SYN was still an attempt and counts as one, but
+/// nothing else that was dropped is seen. Packets of connections whose SYN is not in the capture are left out.
+#[must_use]
+pub fn read(capture: &Capture) -> Vec<WireConnection> {
+    let keys = KeyLog::parse(capture.key_log.iter().map(String::as_str));
+    connections(capture).into_iter().map(|connection| connection.finish(capture, &keys)).collect()
+}
+
+/// A connection while its packets are read.
+struct Connection {
+    /// Index of the link.
+    link: u32,
+    opener: SocketAddrV4,
+    opened: Nanos,
+    /// Sequence number of the opener's SYN.
+    isn: u32,
+    syns: u32,
+    forward: Reassembly,
+    /// Of the answering direction, once it was answered.
+    back: Option<Reassembly>,
+    /// Directions that were closed: the opener's, the other.
+    closed: (bool, bool),
+    reset: bool,
+}
+
+/// Packets sorted into connections.
+fn connections(capture: &Capture) -> Vec<Connection> {
+    let mut all: Vec<Connection> = Vec::new();
+    // The latest connection of each link and pair of ends, whoever opened it.
+    let mut latest: BTreeMap<(u32, SocketAddrV4, SocketAddrV4), usize> = BTreeMap::new();
+    for (packet, stamp) in capture.packets.iter().zip(0..) {
+        let key = (packet.link, packet.src.min(packet.dst), packet.src.max(packet.dst));
+        let known = latest.get(&key).copied();
+        if packet.flags & (SYN | ACK) == SYN {
+            match known.and_then(|index| all.get_mut(index)).filter(|connection| connection.is_again(packet))
+            {
+                Some(connection) => connection.syns += 1,
+                None => {
+                    latest.insert(key, all.len());
+                    all.push(Connection::new(packet));
+                }
+            }
+        }
+        if let Some(connection) = latest.get(&key).and_then(|index| all.get_mut(*index))
+            && !packet.dropped
+        {
+            connection.packet(packet, stamp);
+        }
+    }
+    all
+}
+
+impl Connection {
+    fn new(syn: &CapturedPacket) -> Self {
+        Self {
+            link: syn.link,
+            opener: syn.src,
+            opened: syn.at,
+            isn: syn.seq,
+            syns: 1,
+            forward: Reassembly::new(syn.seq),
+            back: None,
+            closed: (false, false),
+            reset: false,
+        }
+    }
+
+    /// Whether a SYN is one of this connection's, sent again.
+    fn is_again(&self, syn: &CapturedPacket) -> bool {
+        let over = self.reset || self.closed == (true, true);
+        !over && syn.src == self.opener && syn.seq == self.isn && self.forward.total() == 0
+    }
+
+    fn packet(&mut self, packet: &CapturedPacket, stamp: u64) {
+        self.reset |= packet.flags & RST != 0;
+        let forward = packet.src == self.opener;
+        if packet.flags & FIN != 0 {
+            let closed = if forward { &mut self.closed.0 } else { &mut self.closed.1 };
+            *closed = true;
+        }
+        if !forward && packet.flags & (SYN | ACK) == SYN | ACK {
+            self.back.get_or_insert_with(|| Reassembly::new(packet.seq));
+        }
+        // A SYN takes the sequence number before that of its first byte.
+        let seq = packet.seq.wrapping_add(u32::from(packet.flags & SYN != 0));
+        let direction = if forward { Some(&mut self.forward) } else { self.back.as_mut() };
+        if let Some(direction) = direction {
+            direction.push(stamp, seq, packet.len, &packet.payload);
+        }
+    }
+
+    fn finish(self, capture: &Capture, keys: &KeyLog) -> WireConnection {
+        let established = self.back.is_some();
+        let back = self.back.unwrap_or_else(|| Reassembly::new(0));
+        let (bytes, bytes_back) = (self.forward.total(), back.total());
+        WireConnection {
+            link: oriented(capture, self.link, *self.opener.ip()),
+            opened: self.opened,
+            established,
+            syns: self.syns,
+            bytes,
+            bytes_back,
+            layer: tls::read(&self.forward.finish(), &back.finish(), keys),
+        }
+    }
+}
+
+/// The link, from the host with the address `opener`; as it is named, if no host is known by that address.
+fn oriented(capture: &Capture, link: u32, opener: Ipv4Addr) -> Link {
+    let named = usize::try_from(link).ok().and_then(|index| capture.links.get(index)).cloned();
+    let named = named.unwrap_or_else(|| Link { from: String::new(), to: String::new() });
+    if capture.hosts.get(&opener) == Some(&named.to) && named.from != named.to {
+        return Link { from: named.to, to: named.from };
+    }
+    named
 }
