@@ -9,6 +9,7 @@
 //! * [`app`] — scripted clients and servers, one protocol a file.
 //! * [`observe`] — what was seen: observations, packet captures, TLS inside them, metrics.
 //! * [`expect`] — one check a file: pure functions from what was seen to findings.
+//! * [`verdict`] — all expectations of a case and the checks that are always on, clause by clause.
 //!
 //! It shares no code with the dataplane it judges but the traits of its seams.
 
@@ -16,3 +17,4 @@ pub mod app;
 pub mod expect;
 pub mod observe;
 pub mod scenario;
+pub mod verdict;

@@ -27,6 +27,8 @@ pub mod server;
 pub mod tap;
 pub mod tls;
 
+pub(crate) use receive::quote;
+
 pub use client::{Client, Held};
 pub use kit::Kit;
 pub use record::{Recorder, Watch};

@@ -3,6 +3,15 @@
 //! An expectation of a scenario holds typed arguments of one or more checks and the clauses it proves. Adding a check costs its own file, one
 //! field in `scenario::file`, one variant here.
 
+mod app;
+mod bytes;
+pub(crate) mod judge;
+pub(crate) mod quiet;
+mod received;
+pub(crate) mod scene;
+mod took;
+pub(crate) mod words;
+
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
