@@ -71,7 +71,8 @@ fn permission(scenario: &Scenario) -> Option<String> {
         None => Some(head + &allow("{kind: Mesh}")),
         Some(pods) if pods.is_empty() => None,
         Some(pods) => {
-            let one = |pod: &String| allow(&format!("{{kind: MeshSubset, tags: {{kuma.io/service: {pod}}}}}"));
+            let one =
+                |pod: &String| allow(&format!("{{kind: MeshSubset, tags: {{kuma.io/service: {pod}}}}}"));
             Some(head + &pods.iter().map(one).collect::<String>())
         }
     }
@@ -80,7 +81,8 @@ fn permission(scenario: &Scenario) -> Option<String> {
 /// A pod's Dataplane: an inbound if it has an app, and an outbound to every other pod's service. Pods without a sidecar have one too, so that
 /// they are endpoints; they listen there themselves. A pod without an app still needs a service of its own, since its identity is made of it.
 fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
-    let mut text = format!("type: Dataplane\nmesh: {MESH}\nname: {}\nnetworking:\n  address: {address}\n", pod.name);
+    let mut text =
+        format!("type: Dataplane\nmesh: {MESH}\nname: {}\nnetworking:\n  address: {address}\n", pod.name);
     let protocol = pod.protocol.as_ref().map(|p| format!(", kuma.io/protocol: {p}")).unwrap_or_default();
     let state = match (&pod.app, pod.ready) {
         // No listener, but the identity is in the certificate.
@@ -95,7 +97,8 @@ fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
          tags: {{kuma.io/service: {}{protocol}}}\n",
         pod.name
     );
-    let others = scenario.pods.iter().enumerate().filter(|(_, other)| other.name != pod.name && other.app.is_some());
+    let others =
+        scenario.pods.iter().enumerate().filter(|(_, other)| other.name != pod.name && other.app.is_some());
     let outbounds: String = others
         .map(|(i, other)| {
             format!(

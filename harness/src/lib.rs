@@ -10,14 +10,22 @@
 //! * [`app`] — scripted clients and servers, one protocol a file.
 //! * [`observe`] — what was seen: observations, packet captures, TLS inside them, metrics.
 //! * [`expect`] — one check a file: pure functions from what was seen to findings.
-//!
+//! * [`verdict`] — all expectations of a case and the checks that are always on, clause by clause.
+//! * [`dataplane`] — the dataplane under test; [`kuma`] — the resources it is given.
+//! * [`world`] — plays a scenario: sets up pods and sidecars, runs steps, collects what was seen.
+//! * [`suite`] — a folder of scenarios, the contract and the dictionaries; runs one case.
 //! * [`sim`] — the deterministic network simulator.
 //!
 //! It shares no code with the dataplane it judges but the traits of its seams.
 
 pub mod app;
+pub mod dataplane;
 pub mod expect;
+pub mod kuma;
 pub mod observe;
 pub mod requirements;
 pub mod scenario;
 pub mod sim;
+pub mod suite;
+pub mod verdict;
+pub mod world;

@@ -1,7 +1,38 @@
 //! Scripted apps: clients and servers, well-behaved and not. Each records what it saw.
+//!
+//! ```text
+//! Client, Server -> run (the interpreter) -> Line (one connection and its records) -> Conn: socket, [mesh TLS], Tap, [app TLS]
+//! ```
+//!
+//! * [`script`] — the language: actions of one connection. [`run`] — its interpreter, over `send`, `receive` and `echo`.
+//! * [`client`], [`server`] — many connections over a [`reference_dp::net::Network`]; [`kit`] — what they are given.
+//! * [`line`] — one connection with its totals; [`record`] — where observations go.
+//! * [`conn`], [`tap`] — the layers of a connection; what passes at the socket.
+//! * [`tls`] — apps that bring their own TLS; [`mesh`] — pods that speak mesh TLS themselves.
 
+pub mod client;
+pub mod conn;
+mod cursor;
+mod echo;
+mod failure;
+pub mod kit;
+pub mod line;
+pub mod mesh;
+mod receive;
+pub mod record;
+pub mod run;
 pub mod script;
+mod send;
+pub mod server;
+pub mod tap;
 pub mod tls;
+
+pub(crate) use receive::quote;
+
+pub use client::{Client, Held};
+pub use kit::Kit;
+pub use record::{Recorder, Watch};
+pub use server::Server;
 
 use script::Script;
 use tls::TlsOptions;

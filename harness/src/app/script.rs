@@ -26,7 +26,8 @@ pub enum Action {
     Close,
     /// `reset`: RST.
     Reset,
-    /// `stall`: neither reads nor writes any more, holds the connection open until the run ends or the other end is gone.
+    /// `stall`: neither reads nor writes any more, holds the connection open until the run ends or the other end is gone. To notice the
+    /// latter it takes one byte at most; an end that was seen before (`read: eof`, then `stall`) does not end it.
     Stall,
     /// `pause: 10s`.
     Pause(Duration),
@@ -46,7 +47,7 @@ pub enum Action {
 pub struct Send {
     /// What.
     pub payload: Payload,
-    /// Bytes a write; all at once (in 64 KiB writes) without.
+    /// Bytes a write; all at once (in 16 KiB writes) without.
     pub chunk: Option<u64>,
     /// Virtual time between writes.
     pub every: Option<Duration>,

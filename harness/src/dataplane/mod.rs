@@ -64,7 +64,11 @@ pub trait Dataplane<N: Network>: Send + Sync + 'static {
     ///
     /// # Errors
     /// It does not start.
-    fn start(&self, pod: Pod, seams: Seams<N>) -> impl Future<Output = Result<Self::Sidecar, StartError>> + Send;
+    fn start(
+        &self,
+        pod: Pod,
+        seams: Seams<N>,
+    ) -> impl Future<Output = Result<Self::Sidecar, StartError>> + Send;
 }
 
 /// A running sidecar.

@@ -3,8 +3,16 @@
 //! An expectation of a scenario holds typed arguments of one or more checks and the clauses it proves. Adding a check costs its own file, one
 //! field in `scenario::file`, one variant here.
 
+mod app;
+mod bytes;
+pub(crate) mod judge;
 pub mod metrics;
+pub(crate) mod quiet;
+mod received;
+pub(crate) mod scene;
+mod took;
 pub mod wire;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 

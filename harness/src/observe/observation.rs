@@ -109,6 +109,8 @@ pub enum Seen {
     StepBegan,
     /// A step ended.
     StepEnded,
+    /// What a step set in motion has come to rest: its expectations are judged on what was seen until now. Only steps that have some.
+    StepSettled,
     /// A fault was set, healed, a sidecar crashed, started, drained: in words.
     Did {
         /// What.
@@ -141,13 +143,16 @@ pub enum Failure {
 pub struct Ended {
     /// How the other end's direction ended.
     pub end: End,
-    /// At the socket (TLS bytes, if TLS): what this end wrote.
+    /// Whether the script ran to its end. A step that holds its connections records this when its script ends, with [`End::Open`]; the
+    /// step that goes on records the rest.
+    pub done: bool,
+    /// At the socket (TLS bytes, if TLS), since the connection began: what this end wrote.
     pub wire_sent: Flow,
-    /// At the socket: what this end read.
+    /// At the socket, since the connection began: what this end read.
     pub wire_received: Flow,
-    /// Inside TLS (the same as the wire's without TLS): what this end sent.
+    /// Inside TLS (the same as the wire's without TLS), in this step: what this end sent.
     pub sent: Flow,
-    /// Inside TLS: what this end received.
+    /// Inside TLS, in this step: what this end received.
     pub received: Flow,
 }
 

@@ -203,6 +203,12 @@ pub struct Link {
     pub to: String,
 }
 
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}->{}", self.from, self.to)
+    }
+}
+
 /// A condition on a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {

@@ -64,6 +64,14 @@ impl HostSpawn {
         tasks.shutdown().await;
     }
 
+    /// How many tasks of the host have not ended.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.len()
+    }
+
     /// Runs a future as the host's, without a task of its own.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         InHost { scope: self.scope.clone(), inner: Box::pin(future) }

@@ -217,11 +217,19 @@ impl Wires {
     /// Sockets of a host, by state; see `netstat`.
     #[must_use]
     pub fn sockets_of(&self, host: HostId) -> BTreeMap<String, u32> {
+        self.sockets_but(host, &[])
+    }
+
+    /// As [`Self::sockets_of`], without those at these ports of the host.
+    #[must_use]
+    pub fn sockets_but(&self, host: HostId, ports: &[u16]) -> BTreeMap<String, u32> {
         let mut by_state = BTreeMap::new();
         let state = self.state();
         let Some(address) = state.topology.get(host).addresses.first() else { return by_state };
-        for (name, ..) in Kernel::netstat(*address) {
-            *by_state.entry(name.to_owned()).or_default() += 1;
+        for (name, local, _) in Kernel::netstat(*address) {
+            if !ports.contains(&local.port()) {
+                *by_state.entry(name.to_owned()).or_default() += 1;
+            }
         }
         by_state
     }

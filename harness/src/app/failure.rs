@@ -1,0 +1,47 @@
+//! From the operating system's and TLS's errors to the few that scenarios know.
+
+use std::io::{self, ErrorKind};
+
+use crate::observe::observation::{End, Failure};
+
+/// What kind of failure `error` is.
+pub(super) fn failure(error: &io::Error) -> Failure {
+    if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        return Failure::Tls;
+    }
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Failure::Refused,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Failure::Reset,
+        ErrorKind::TimedOut => Failure::TimedOut,
+        ErrorKind::BrokenPipe | ErrorKind::NotConnected => Failure::BrokenPipe,
+        ErrorKind::UnexpectedEof => Failure::Truncated,
+        ErrorKind::InvalidData => Failure::Tls,
+        _ => Failure::Other,
+    }
+}
+
+/// How the other end's direction ended when an operation failed so.
+pub(super) fn end(failure: Failure) -> End {
+    match failure {
+        Failure::Refused => End::Refused,
+        Failure::TimedOut => End::TimedOut,
+        Failure::Truncated => End::Truncated,
+        Failure::Tls => End::TlsError,
+        // A write finds the pipe broken once a reset has come; nothing else is known of the others.
+        Failure::Reset | Failure::BrokenPipe | Failure::Other => End::Reset,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_errors_are_known_by_their_cause() {
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateUnknown);
+        assert_eq!(failure(&io::Error::other(alert)), Failure::Tls);
+        assert_eq!(failure(&ErrorKind::UnexpectedEof.into()), Failure::Truncated);
+        assert_eq!(failure(&ErrorKind::ConnectionReset.into()), Failure::Reset);
+        assert_eq!(end(Failure::Truncated), End::Truncated);
+    }
+}

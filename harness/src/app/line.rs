@@ -1,0 +1,379 @@
+//! One connection of an app: its layers, its totals, and the records of what passes.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use reference_dp::net::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::conn::{Base, Conn};
+use super::failure;
+use super::mesh::MeshIdentity;
+use super::record::Recorder;
+use super::tap::{Meters, SharedMeters, Tap};
+use super::tls::{Configs, TlsOptions, facts};
+use crate::observe::observation::{End, Ended, Failure};
+use crate::observe::{HandshakeFacts, Nanos, Seen};
+
+/// Bytes read or written at once. Buffers of this size live on the stack of a poll, so that an idle connection has none.
+pub(super) const PIECE: usize = 16 * 1024;
+
+/// Bytes shown of a `Sent` or `Received`.
+const SHOWN: usize = 64;
+
+/// Which end of the connection this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// It connected.
+    Client,
+    /// It accepted.
+    Server,
+}
+
+/// Why a script stopped before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The connection failed; to be recorded.
+    Failed(io::Error),
+    /// Something else, which is recorded already.
+    Recorded,
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// One connection. Dropping it records its totals, if that has not happened, as a connection that the run's end found open.
+#[derive(Debug)]
+pub struct Line<S> {
+    /// `None` before the connection stands, during a handshake, and when it is over.
+    conn: Option<Conn<S>>,
+    side: Side,
+    recorder: Recorder,
+    number: u32,
+    wire: SharedMeters,
+    /// Inside TLS; `None` while that is the same as `wire`.
+    inside: Option<Meters>,
+    /// Sent and received at this instant, not recorded yet: at most one of each, in order of their first bytes.
+    pending: Vec<Pending>,
+    /// How the other end's direction ended.
+    end: Option<End>,
+    /// This end closed its sending direction.
+    half_closed: bool,
+    /// The other side took no more, so that waiting for it to take a goodbye could take for ever.
+    blocked: bool,
+    /// Totals of this step are recorded.
+    settled: bool,
+}
+
+/// Bytes of one direction at one instant.
+#[derive(Debug)]
+struct Pending {
+    at: Nanos,
+    sent: bool,
+    bytes: u64,
+    head: Vec<u8>,
+}
+
+impl<S> Line<S> {
+    /// A connection about to be made: number `number` of its pod, role and step.
+    #[must_use]
+    pub fn new(recorder: Recorder, number: u32, side: Side) -> Self {
+        Self {
+            conn: None,
+            side,
+            recorder,
+            number,
+            wire: SharedMeters::default(),
+            inside: None,
+            pending: Vec::new(),
+            end: None,
+            half_closed: false,
+            blocked: false,
+            settled: false,
+        }
+    }
+
+    /// The connection stands.
+    pub fn attach(&mut self, base: Base<S>) {
+        self.conn = Some(Conn::Plain(Tap::new(base, self.wire.clone())));
+    }
+
+    /// Its number within pod, role and step.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Which end it is.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Goes on in the name of another step, with fresh totals inside TLS.
+    pub fn adopt(&mut self, recorder: Recorder) {
+        self.recorder = recorder;
+        self.inside = Some(Meters::default());
+        self.settled = false;
+    }
+
+    /// Records something.
+    pub fn see(&mut self, seen: Seen) {
+        self.record_pending();
+        self.recorder.see(Some(self.number), seen);
+    }
+
+    /// Records that the connection was never made.
+    pub fn connect_failed(&mut self, error: &io::Error) {
+        let error = failure::failure(error);
+        // Nothing but a time-out says more than that there is no connection.
+        self.end = Some(if error == Failure::TimedOut { End::TimedOut } else { End::Refused });
+        self.see(Seen::ConnectFailed { error });
+        self.settle(false);
+    }
+
+    /// Records a handshake that failed; the connection is over.
+    pub fn handshake_failed(&mut self, mesh: bool, error: &io::Error) {
+        self.end = Some(failure::end(failure::failure(error)));
+        self.see(Seen::HandshakeFailed { mesh, error: error.to_string() });
+        self.settle(false);
+    }
+
+    /// Records a failure; the connection is over.
+    pub(super) fn failed(&mut self, error: &io::Error) {
+        let error = failure::failure(error);
+        // What was seen first says how the other end went: after its FIN, a failed write is this end's own trouble.
+        let own_doing = error == Failure::BrokenPipe && self.half_closed;
+        if !own_doing {
+            self.end.get_or_insert(failure::end(error));
+        }
+        self.see(Seen::Failed { error });
+        self.settle(false);
+    }
+
+    /// Records that the other side takes no more, after `after` bytes of this `send`.
+    pub(super) fn blocked(&mut self, after: u64) {
+        self.blocked = true;
+        self.see(Seen::Blocked { after });
+    }
+
+    /// Records the totals, once a step, and lets the connection go.
+    fn settle(&mut self, done: bool) {
+        self.conn = None;
+        self.record_totals(done, End::Closed);
+    }
+
+    /// The script ended and the connection stays: its totals so far.
+    pub fn hold(&mut self) {
+        self.record_totals(true, End::Open);
+    }
+
+    fn record_totals(&mut self, done: bool, otherwise: End) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        let ended = {
+            let wire = self.wire.lock();
+            let inside = self.inside.as_ref().unwrap_or(&wire);
+            Ended {
+                end: self.end.unwrap_or(otherwise),
+                done,
+                wire_sent: wire.sent.flow(),
+                wire_received: wire.received.flow(),
+                sent: inside.sent.flow(),
+                received: inside.received.flow(),
+            }
+        };
+        self.see(Seen::Ended(ended));
+    }
+
+    fn record_pending(&mut self) {
+        for pending in std::mem::take(&mut self.pending) {
+            let Pending { at, sent, bytes, head } = pending;
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let seen = if sent { Seen::Sent { bytes, head } } else { Seen::Received { bytes, head } };
+            self.recorder.see_at(at, Some(self.number), seen);
+        }
+    }
+
+    /// Takes bytes of the script into account.
+    fn passed(&mut self, sent: bool, data: &[u8]) {
+        if let Some(meters) = &mut self.inside {
+            let meter = if sent { &mut meters.sent } else { &mut meters.received };
+            meter.count(data);
+        }
+        let at = self.recorder.now();
+        if self.pending.iter().any(|pending| pending.at != at) {
+            self.record_pending();
+        }
+        let index = self.pending.iter().position(|pending| pending.sent == sent).unwrap_or_else(|| {
+            self.pending.push(Pending { at, sent, bytes: 0, head: Vec::new() });
+            self.pending.len() - 1
+        });
+        let pending = &mut self.pending[index];
+        pending.bytes += data.len() as u64;
+        let room = SHOWN.saturating_sub(pending.head.len()).min(data.len());
+        pending.head.extend_from_slice(&data[..room]);
+    }
+}
+
+impl<S: Stream> Line<S> {
+    /// The socket stands: shakes hands with the mesh, if the pod does so itself. Whether the connection still stands.
+    pub async fn set_up(&mut self, socket: S, mesh: Option<&MeshIdentity>) -> bool {
+        let Some(mesh) = mesh else {
+            self.attach(Base::Raw(socket));
+            return true;
+        };
+        match mesh.handshake(self.side, socket).await {
+            Ok((base, facts)) => {
+                self.attach(base);
+                self.see(Seen::MeshHandshake(facts));
+                true
+            }
+            Err(error) => {
+                self.handshake_failed(true, &error);
+                false
+            }
+        }
+    }
+
+    /// Puts the app's own TLS on the connection, in the role that this end has.
+    pub(super) async fn start_tls(&mut self, configs: &Configs, options: &TlsOptions) -> Result<(), Stop> {
+        let made = self.handshake(configs, options).await;
+        match made {
+            Ok((conn, facts)) => {
+                self.conn = Some(conn);
+                self.see(Seen::Handshake(facts));
+                Ok(())
+            }
+            Err(error) => {
+                self.handshake_failed(false, &error);
+                Err(Stop::Recorded)
+            }
+        }
+    }
+
+    async fn handshake(
+        &mut self,
+        configs: &Configs,
+        options: &TlsOptions,
+    ) -> io::Result<(Conn<S>, HandshakeFacts)> {
+        let Some(Conn::Plain(mut tap)) = self.conn.take() else {
+            return Err(io::Error::other("TLS is on already"));
+        };
+        self.record_pending();
+        if self.inside.is_none() {
+            self.inside = Some(self.wire.lock().clone());
+        }
+        let conn = match self.side {
+            Side::Client => {
+                let (config, name) = configs.client(options).map_err(io::Error::other)?;
+                if let Some(bytes) = options.hello_chunk {
+                    tap.split_first_flight(bytes);
+                }
+                Conn::Client(Box::new(tokio_rustls::TlsConnector::from(config).connect(name, tap).await?))
+            }
+            Side::Server => {
+                let config = configs.server(options).map_err(io::Error::other)?;
+                Conn::Server(Box::new(tokio_rustls::TlsAcceptor::from(config).accept(tap).await?))
+            }
+        };
+        let facts = conn.session().map(|(session, sni)| facts(session, sni)).unwrap_or_default();
+        Ok((conn, facts))
+    }
+
+    fn conn(&mut self) -> io::Result<Pin<&mut Conn<S>>> {
+        self.conn.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Reads into `buf`, which is empty; nothing means that the other end closed its direction. After that it stays at nothing.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.end == Some(End::Eof) {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.conn()?.poll_read(cx, buf))?;
+        if buf.filled().is_empty() {
+            self.end = Some(End::Eof);
+            self.see(Seen::Eof);
+        } else {
+            self.passed(false, buf.filled());
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes some of `data`, which is not empty.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let n = ready!(self.conn()?.poll_write(cx, data))?;
+        if n == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.blocked = false;
+        self.passed(true, &data[..n]);
+        Poll::Ready(Ok(n))
+    }
+
+    /// Moves to the socket what TLS still has.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.conn()?.poll_flush(cx)
+    }
+
+    /// Closes this end's direction: close_notify in each TLS layer, then FIN.
+    pub(super) fn poll_half_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.half_closed {
+            ready!(self.conn()?.poll_shutdown(cx))?;
+            self.half_closed = true;
+            self.see(Seen::HalfClosed);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether the other end closed its direction.
+    pub(super) fn at_eof(&self) -> bool {
+        self.end == Some(End::Eof)
+    }
+
+    /// Closes the connection; the script is done.
+    pub async fn close(&mut self) {
+        // Once blocked, the other side may never take a goodbye.
+        self.say_goodbye(!self.blocked).await;
+        self.settle(true);
+    }
+
+    /// Closes the connection in the middle of its script.
+    pub(super) async fn give_up(&mut self) {
+        self.say_goodbye(false).await;
+        self.settle(false);
+    }
+
+    /// close_notify in each TLS layer, and FIN. A goodbye that fails changes nothing: the connection goes.
+    async fn say_goodbye(&mut self, patient: bool) {
+        if self.half_closed {
+            return;
+        }
+        poll_fn(|cx| match self.conn.as_mut().map(|conn| Pin::new(conn).poll_shutdown(cx)) {
+            Some(Poll::Pending) if patient => Poll::Pending,
+            _ => Poll::Ready(()),
+        })
+        .await;
+    }
+
+    /// Resets the connection; the script is done.
+    pub(super) fn reset(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            conn.into_socket().reset();
+        }
+        self.settle(true);
+    }
+}
+
+impl<S> Drop for Line<S> {
+    fn drop(&mut self) {
+        self.record_totals(false, End::Open);
+        self.record_pending();
+    }
+}

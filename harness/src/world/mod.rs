@@ -1,0 +1,68 @@
+//! Plays a scenario: sets up pods and sidecars, runs steps, collects what was seen, takes everything down.
+//!
+//! * [`Ground`] — what a world stands on: hosts with sockets and tasks, links with faults. The simulator is one.
+//! * [`stage`] — pods and sidecars on a ground, and their end.
+//! * `steps` — what happens, in order.
+//! * `log`, `scrape` — observations and TLS secrets; metrics.
+//! * [`simulated`] — a whole case in the simulator.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reference_dp::clock::Clock;
+use reference_dp::net::Network;
+use reference_dp::spawn::Spawn;
+
+use crate::observe::Nanos;
+use crate::scenario::{Fault, Link};
+
+mod log;
+mod scrape;
+pub mod simulated;
+pub mod stage;
+mod steps;
+
+/// What a world stands on. Hosts are called `POD` (the app's), `POD.proxy` (the sidecar's) and `world`.
+pub trait Ground: Send + Sync + 'static {
+    /// Its sockets.
+    type Network: Network;
+
+    /// The sockets of a host.
+    fn network(&self, host: &str) -> Self::Network;
+
+    /// The tasks of a host.
+    fn spawn(&self, host: &str) -> Arc<dyn Spawn>;
+
+    /// Wall time.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// The run's clock.
+    fn now(&self) -> Nanos;
+
+    /// Keys and random numbers of a host's TLS.
+    fn entropy(&self) -> Arc<dyn crate::app::tls::Entropy>;
+
+    /// The address Kuma knows a pod by.
+    fn pod_address(&self, pod: &str) -> Ipv4Addr;
+
+    /// The address of a pod's app, round its sidecar.
+    fn app_address(&self, pod: &str) -> Ipv4Addr;
+
+    /// Ends all tasks of a host, now.
+    fn crash(&self, host: &str) -> impl Future<Output = ()> + Send;
+
+    /// Sets a fault.
+    fn fault(&self, fault: &Fault);
+
+    /// Undoes the faults of a link.
+    fn heal(&self, link: &Link);
+
+    /// Waits until nothing moved for `quiet`, at most for `limit`.
+    fn settle(&self, quiet: Duration, limit: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Sockets of a host by state, but those at `but` ports of it; `TASK` counts tasks where a ground knows them.
+    fn sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32>;
+}

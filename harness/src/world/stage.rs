@@ -1,0 +1,310 @@
+//! Pods and sidecars on a ground: set up, asked, taken down.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::log::{Log, Secrets};
+use super::{Ground, scrape};
+use crate::app::mesh::{MeshCa, MeshIdentity};
+use crate::app::tls::AppTls;
+use crate::app::{Held, Kit, Recorder, Server};
+use crate::dataplane::{self, Dataplane, Sidecar as _};
+use crate::expect::{Check, Expectation, Scrape, SocketCount};
+use crate::kuma;
+use crate::observe::{Observation, Role};
+use crate::scenario::{Mtls, Pod, ProxyKind, Scenario};
+use crate::verdict::{AFTER_DRAIN, DEADLINE, QUIET};
+
+/// Nothing moved for so long: what a step set in motion has come to rest.
+const SETTLED: Duration = Duration::from_millis(50);
+/// Nothing moved for so long: all is quiet.
+const QUIET_FOR: Duration = Duration::from_secs(1);
+/// Whoever moves for longer never rests.
+const RESTLESS: Duration = Duration::from_secs(120);
+/// What a sidecar has to drain once all apps are gone.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// A closed socket waits for the other end's FIN for a minute; after it nothing of it may be left.
+const FIN_WAIT: Duration = Duration::from_secs(61);
+
+/// The set-up failed: says nothing about the dataplane's behaviour.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the set-up failed: {0}")]
+pub struct SetUpError(String);
+
+impl SetUpError {
+    fn new(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a played scenario leaves, besides packets.
+#[derive(Debug, Clone, Default)]
+pub struct Played {
+    /// In order of time.
+    pub observations: Vec<Observation>,
+    /// In order of time.
+    pub scrapes: Vec<Scrape>,
+    /// In order of time.
+    pub sockets: Vec<SocketCount>,
+    /// TLS secrets, lines of an NSS key log.
+    pub key_log: Vec<String>,
+}
+
+/// A sidecar of this dataplane.
+type SidecarOf<D, G> = <D as Dataplane<<G as Ground>::Network>>::Sidecar;
+/// Connections that a step left open.
+type HeldOf<G> = Held<<<G as Ground>::Network as reference_dp::net::Network>::Stream>;
+
+/// Pods and sidecars of a scenario.
+pub struct Stage<G: Ground, D: Dataplane<G::Network>> {
+    pub(super) ground: G,
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) log: Arc<Log>,
+    dataplane: Arc<D>,
+    secrets: Arc<Secrets>,
+    tls: Arc<AppTls>,
+    ca: MeshCa,
+    resources: Vec<(String, String)>,
+    sidecars: Mutex<BTreeMap<String, Arc<SidecarOf<D, G>>>>,
+    held: Mutex<BTreeMap<String, (String, HeldOf<G>)>>,
+    scrapes: Mutex<Vec<Scrape>>,
+    sockets: Mutex<Vec<SocketCount>>,
+}
+
+impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
+    /// Starts apps and sidecars.
+    ///
+    /// # Errors
+    /// One of them does not start.
+    pub async fn set_up(ground: G, scenario: Arc<Scenario>, dataplane: Arc<D>) -> Result<Self, SetUpError>
+    where
+        G: Clone,
+    {
+        let secrets = Arc::new(Secrets::default());
+        let tls = AppTls::new(ground.entropy(), ground.clock(), Arc::clone(&secrets) as _);
+        let tls = Arc::new(tls.map_err(SetUpError::new)?);
+        let ca = MeshCa::new(kuma::MESH, &tls).map_err(SetUpError::new)?;
+        let resources = kuma::resources(&scenario, |pod| ground.pod_address(pod));
+        let clock = ground.clone();
+        let stage = Self {
+            log: Log::new(move || clock.now()),
+            ground,
+            scenario: Arc::clone(&scenario),
+            dataplane,
+            secrets,
+            tls,
+            ca,
+            resources,
+            sidecars: Mutex::default(),
+            held: Mutex::default(),
+            scrapes: Mutex::default(),
+            sockets: Mutex::default(),
+        };
+        for pod in &scenario.pods {
+            stage.start_app(pod).await?;
+        }
+        for pod in scenario.pods.iter().filter(|pod| pod.proxy == ProxyKind::Default) {
+            stage.start_sidecar(&pod.name).await?;
+        }
+        Ok(stage)
+    }
+
+    /// Plays the steps, waits for quiet, collects what the bottom's expectations need, and takes everything down.
+    pub async fn play(self) -> Played {
+        let steps = &self.scenario.steps;
+        if timeout(self.scenario.deadline, self.run_steps(steps)).await.is_err() {
+            self.log.did(None, DEADLINE);
+        }
+        lock(&self.held).clear();
+        self.ground.settle(QUIET_FOR, RESTLESS).await;
+        self.log.did(None, QUIET);
+        self.collect(None, &self.scenario.expect).await;
+        self.take_down().await;
+        Played {
+            observations: self.log.take(),
+            scrapes: std::mem::take(&mut *lock(&self.scrapes)),
+            sockets: std::mem::take(&mut *lock(&self.sockets)),
+            key_log: self.secrets.take(),
+        }
+    }
+
+    /// Lets what a step set in motion come to rest.
+    pub(super) async fn settle(&self) {
+        self.ground.settle(SETTLED, RESTLESS).await;
+    }
+
+    /// A pod of the scenario.
+    pub(super) fn pod(&self, name: &str) -> Option<&Pod> {
+        self.scenario.pods.iter().find(|pod| pod.name == name)
+    }
+
+    /// What a client or app of `pod` needs.
+    pub(super) fn kit(&self, pod: &str, role: Role, step: Option<&str>) -> Result<Kit, SetUpError> {
+        let identity = self.pod(pod).and_then(|pod| pod.identity.as_ref());
+        let mesh = identity.map(|identity| MeshIdentity::new(&self.ca, identity, pod, &self.tls));
+        Ok(Kit {
+            spawn: self.ground.spawn(pod),
+            recorder: Recorder::new(Arc::clone(&self.log) as _, pod, role, step),
+            tls: Arc::clone(&self.tls),
+            mesh: mesh.transpose().map_err(SetUpError::new)?.map(Arc::new),
+        })
+    }
+
+    /// Keeps connections that a step holds.
+    pub(super) fn hold(&self, step: &str, pod: &str, held: HeldOf<G>) {
+        lock(&self.held).insert(step.to_owned(), (pod.to_owned(), held));
+    }
+
+    /// Takes connections that a step held.
+    pub(super) fn take_held(&self, step: &str) -> Option<(String, HeldOf<G>)> {
+        lock(&self.held).remove(step)
+    }
+
+    async fn start_app(&self, pod: &Pod) -> Result<(), SetUpError> {
+        let Some(script) = &pod.app else { return Ok(()) };
+        let address = match pod.proxy {
+            ProxyKind::Default => SocketAddr::from((Ipv4Addr::LOCALHOST, kuma::APP_PORT)),
+            // Nobody stands before it: it is the endpoint itself.
+            ProxyKind::None => SocketAddr::from((self.ground.pod_address(&pod.name), kuma::INBOUND_PORT)),
+        };
+        let kit = self.kit(&pod.name, Role::App, None)?;
+        let server = Server::bind(&self.ground.network(&pod.name), address, script, kit).await;
+        if let Some(server) = server.map_err(SetUpError::new)? {
+            self.ground.spawn(&pod.name).spawn(Box::pin(server.serve()));
+        }
+        Ok(())
+    }
+
+    /// Starts the sidecar of a pod, as a task of its host.
+    pub(super) async fn start_sidecar(&self, pod: &str) -> Result<(), SetUpError> {
+        let host = proxy_host(pod);
+        let strict = self.scenario.mesh.mtls == Mtls::Strict;
+        let start = dataplane::Pod {
+            name: pod.to_owned(),
+            resources: self.resources.clone(),
+            authority: strict.then(|| (self.ca.cert_pem.clone(), self.ca.key_pem.clone())),
+            admin: SocketAddr::from((self.ground.pod_address(pod), kuma::ADMIN_PORT)),
+        };
+        let seams = dataplane::Seams {
+            network: self.ground.network(&host),
+            spawn: self.ground.spawn(&host),
+            clock: self.ground.clock(),
+            entropy: self.ground.entropy(),
+            key_log: Arc::clone(&self.secrets) as _,
+        };
+        let (done, started) = oneshot::channel();
+        let dataplane = Arc::clone(&self.dataplane);
+        self.ground.spawn(&host).spawn(Box::pin(async move {
+            // The stage is gone only when the run is over.
+            let _ = done.send(dataplane.start(start, seams).await);
+        }));
+        let sidecar =
+            started.await.map_err(|_| SetUpError(format!("the sidecar of {pod} panicked at its start")))?;
+        let sidecar = Arc::new(sidecar.map_err(SetUpError::new)?);
+        lock(&self.sidecars).insert(pod.to_owned(), sidecar);
+        Ok(())
+    }
+
+    /// The sidecar of a pod dies.
+    pub(super) async fn crash_sidecar(&self, pod: &str) {
+        self.ground.crash(&proxy_host(pod)).await;
+        lock(&self.sidecars).remove(pod);
+    }
+
+    /// The sidecar of a pod drains, and stops.
+    pub(super) async fn drain_sidecar(&self, pod: &str) {
+        let Some(sidecar) = lock(&self.sidecars).get(pod).cloned() else { return };
+        sidecar.drain().await;
+        sidecar.stop();
+        lock(&self.sidecars).remove(pod);
+    }
+
+    /// Scrapes metrics and counts sockets, as far as these expectations look at them.
+    pub(super) async fn collect(&self, step: Option<&str>, expectations: &[Expectation]) {
+        let checks = || expectations.iter().flat_map(|expectation| &expectation.checks);
+        if checks().any(|check| matches!(check, Check::Quiet(_))) {
+            for host in self.hosts() {
+                self.count(step, &host, &[kuma::ADMIN_PORT]);
+            }
+        }
+        let mut wanted: Vec<_> = checks()
+            .filter_map(|check| match check {
+                Check::Metrics(metrics) => Some(metrics.at.as_str()),
+                _ => None,
+            })
+            .collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        for host in wanted {
+            let pod = host.strip_suffix(".proxy").unwrap_or(host);
+            let sidecar = lock(&self.sidecars).get(pod).cloned();
+            let body = match sidecar.as_deref().map(|sidecar| sidecar.metrics()) {
+                Some(Some((address, path))) => {
+                    scrape::scrape(&self.ground.network(crate::sim::topology::WORLD), address, path).await
+                }
+                Some(None) => Err("it serves no metrics".to_owned()),
+                None => Err("it does not run".to_owned()),
+            };
+            let (at, step) = (self.ground.now(), step.map(str::to_owned));
+            lock(&self.scrapes).push(Scrape { at, step, host: host.to_owned(), body });
+        }
+    }
+
+    /// Apps end, sidecars drain; then nothing may be left.
+    async fn take_down(&self) {
+        for pod in &self.scenario.pods {
+            self.ground.crash(&pod.name).await;
+        }
+        self.settle().await;
+        let sidecars: Vec<_> = std::mem::take(&mut *lock(&self.sidecars)).into_iter().collect();
+        for (_, sidecar) in &sidecars {
+            // One that does not get there shows in its sockets.
+            let _ = timeout(DRAIN_LIMIT, sidecar.drain()).await;
+        }
+        self.ground.settle(SETTLED, FIN_WAIT).await;
+        let hosts = self.hosts();
+        let waits =
+            |host: &String| self.ground.sockets(host, &[kuma::ADMIN_PORT]).keys().any(|s| s.contains("WAIT"));
+        if hosts.iter().any(waits) {
+            tokio::time::sleep(FIN_WAIT).await;
+        }
+        for (pod, _) in &sidecars {
+            self.count(Some(AFTER_DRAIN), &proxy_host(pod), &[kuma::ADMIN_PORT]);
+        }
+        for (_, sidecar) in sidecars {
+            sidecar.stop();
+        }
+        self.settle().await;
+        for host in &hosts {
+            self.count(Some(AFTER_DRAIN), host, &[]);
+        }
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        let pods = self.scenario.pods.iter();
+        pods.flat_map(|pod| {
+            let proxy = (pod.proxy == ProxyKind::Default).then(|| proxy_host(&pod.name));
+            std::iter::once(pod.name.clone()).chain(proxy)
+        })
+        .collect()
+    }
+
+    fn count(&self, step: Option<&str>, host: &str, but: &[u16]) {
+        let by_state = self.ground.sockets(host, but);
+        let (at, step) = (self.ground.now(), step.map(str::to_owned));
+        lock(&self.sockets).push(SocketCount { at, step, host: host.to_owned(), by_state });
+    }
+}
+
+fn proxy_host(pod: &str) -> String {
+    format!("{pod}.proxy")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

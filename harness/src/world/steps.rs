@@ -1,0 +1,125 @@
+//! Steps: what happens in a scenario, in order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
+
+use super::Ground;
+use super::stage::{SetUpError, Stage};
+use crate::app::Client;
+use crate::dataplane::Dataplane;
+use crate::kuma;
+use crate::observe::{Role, Seen};
+use crate::scenario::{ProxyAct, ProxyKind, Step, Target, Verb};
+
+type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
+    /// Runs steps one after the other.
+    pub(super) async fn run_steps(&self, steps: &[Step]) {
+        for step in steps {
+            self.run_step(step).await;
+        }
+    }
+
+    fn run_step<'a>(&'a self, step: &'a Step) -> Work<'a, ()> {
+        Box::pin(async move {
+            let id = Some(step.id.as_str());
+            self.log.world(id, Seen::StepBegan);
+            if let Err(error) = self.act(step).await {
+                self.log.did(id, error.to_string());
+            }
+            self.log.world(id, Seen::StepEnded);
+            if !step.expect.is_empty() {
+                self.settle().await;
+                self.log.world(id, Seen::StepSettled);
+                self.collect(id, &step.expect).await;
+            }
+        })
+    }
+
+    async fn act(&self, step: &Step) -> Result<(), SetUpError> {
+        let id = step.id.as_str();
+        match &step.verb {
+            Verb::Talk { from, to, client: script, times, hold } => {
+                let kit = self.kit(from, Role::Client, Some(id))?;
+                let mut client = Client::new(self.ground.network(from), kit);
+                let target = self.target(from, to);
+                for _ in 0..*times {
+                    let held = client.run(target, script, *hold).await;
+                    if *hold {
+                        self.hold(id, from, held);
+                    }
+                }
+            }
+            Verb::GoOn { on, client: script, hold } => {
+                let Some((pod, held)) = self.take_held(on) else { return Ok(()) };
+                let kit = self.kit(&pod, Role::Client, Some(id))?;
+                let held = Client::new(self.ground.network(&pod), kit).go_on(held, script, *hold).await;
+                if *hold {
+                    // Later steps find them under the first step's name and under this one's.
+                    self.hold(on, &pod, held);
+                }
+            }
+            Verb::Fault(fault) => {
+                self.ground.fault(fault);
+                self.log.did(Some(id), format!("fault on {}: {:?}", fault.link, fault.condition));
+            }
+            Verb::Heal(link) => {
+                self.ground.heal(link);
+                self.log.did(Some(id), format!("healed {link}"));
+            }
+            Verb::Wait(duration) => tokio::time::sleep(*duration).await,
+            Verb::Proxy { pod, act } => self.act_on_proxy(id, pod, *act).await?,
+            Verb::Parallel(steps) => join_all(steps.iter().map(|step| self.run_step(step)).collect()).await,
+            Verb::Nothing => {}
+        }
+        Ok(())
+    }
+
+    async fn act_on_proxy(&self, id: &str, pod: &str, act: ProxyAct) -> Result<(), SetUpError> {
+        match act {
+            ProxyAct::Crash => {
+                self.crash_sidecar(pod).await;
+                self.log.did(Some(id), format!("{pod}.proxy crashed"));
+            }
+            ProxyAct::Start => {
+                self.start_sidecar(pod).await?;
+                self.log.did(Some(id), format!("{pod}.proxy started"));
+            }
+            ProxyAct::Drain => {
+                self.log.did(Some(id), format!("{pod}.proxy drains"));
+                self.drain_sidecar(pod).await;
+                self.log.did(Some(id), format!("{pod}.proxy stopped"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a client dials.
+    fn target(&self, from: &str, to: &Target) -> SocketAddr {
+        let has_proxy = |pod: &str| self.pod(pod).is_some_and(|pod| pod.proxy == ProxyKind::Default);
+        let inbound = |pod: &str| SocketAddr::from((self.ground.pod_address(pod), kuma::INBOUND_PORT));
+        match to {
+            Target::Service(pod) if has_proxy(from) => {
+                let index = self.scenario.pods.iter().position(|other| other.name == *pod).unwrap_or(0);
+                kuma::outbound(index)
+            }
+            Target::Service(pod) | Target::Inbound(pod) => inbound(pod),
+            Target::App(pod) if has_proxy(pod) => {
+                SocketAddr::from((self.ground.app_address(pod), kuma::APP_PORT))
+            }
+            Target::App(pod) => inbound(pod),
+        }
+    }
+}
+
+/// Runs all at once, polled in order; few enough that each wake may poll all of them.
+async fn join_all(mut works: Vec<Work<'_, ()>>) {
+    std::future::poll_fn(|cx| {
+        works.retain_mut(|work| work.as_mut().poll(cx).is_pending());
+        if works.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
