@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::downstream::Gate;
-use super::lifecycle::{Lifecycle, Phase};
+use super::lifecycle::{Lifecycle, Live, Phase};
 use super::upstream::Upstream;
 use super::wire::Wire;
 use crate::net::{Listener as _, Network, Stream};
@@ -30,13 +30,16 @@ pub(super) struct Route<N: Network> {
     pub(super) open: AtomicUsize,
 }
 
-/// Accepts until the sidecar drains. Dropping the listener at the end closes it.
+/// Accepts until the sidecar drains, then closes the listener and only then stops being `live`.
 pub(super) async fn accept<N: Network>(
-    mut listener: N::Listener,
+    listener: N::Listener,
+    live: Live,
     route: Arc<Route<N>>,
     spawn: Arc<dyn Spawn>,
 ) {
-    let _live = route.lifecycle.live();
+    // Locals drop in reverse: so that a drain that is over finds the listener closed.
+    let _live = live;
+    let mut listener = listener;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -70,7 +73,7 @@ struct Connection<N: Network> {
 struct Open<N: Network> {
     route: Arc<Route<N>>,
     // Counted from acceptance on, not from the task's first turn: a drain in between must wait for it.
-    _live: super::lifecycle::Live,
+    _live: Live,
 }
 
 impl<N: Network> Drop for Open<N> {

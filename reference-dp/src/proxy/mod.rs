@@ -130,7 +130,7 @@ async fn start<N: Network>(
     };
     let admin = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
     for (listener, route) in starter.routes(plan).await? {
-        seams.spawn.spawn(Box::pin(listener::accept(listener, route, seams.spawn.clone())));
+        seams.spawn.spawn(Box::pin(listener::accept(listener, lifecycle.live(), route, seams.spawn.clone())));
     }
     if let Some(listener) = admin_listener {
         let serving = admin::serve::<N>(listener, registry.clone(), lifecycle.clone(), seams.spawn.clone());
