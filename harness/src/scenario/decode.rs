@@ -226,7 +226,10 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Problem> {
         self.items
             .next()
-            .map(|node| seed.deserialize(Decoder { node, key: None, sink: self.sink }))
+            .map(|node| {
+                let decoder = Decoder { node, key: None, sink: self.sink };
+                decoder.located(seed.deserialize(decoder))
+            })
             .transpose()
     }
 
@@ -252,13 +255,19 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Problem> {
         self.current = self.entries.next();
         self.current
-            .map(|(key, _)| seed.deserialize(Decoder { node: key, key: None, sink: self.sink }))
+            .map(|(key, _)| {
+                let decoder = Decoder { node: key, key: None, sink: self.sink };
+                decoder.located(seed.deserialize(decoder))
+            })
             .transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Problem> {
         match self.current.take() {
-            Some((key, node)) => seed.deserialize(Decoder { node, key: Some(key), sink: self.sink }),
+            Some((key, node)) => {
+                let decoder = Decoder { node, key: Some(key), sink: self.sink };
+                decoder.located(seed.deserialize(decoder))
+            }
             None => Err(Problem::new(Kind::Yaml, "a value without a key")),
         }
     }
@@ -317,7 +326,10 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Problem> {
         let word = self.word.text().unwrap_or_default();
         match self.value {
-            Some(node) => seed.deserialize(Decoder { node, key: Some(self.word), sink: self.sink }),
+            Some(node) => {
+                let decoder = Decoder { node, key: Some(self.word), sink: self.sink };
+                decoder.located(seed.deserialize(decoder))
+            }
             None => Err(Problem::new(Kind::Type, format!("`{word}` needs a value"))
                 .at(self.word.span.clone())
                 .help(format!("write `{{{word}: ..}}`"))),

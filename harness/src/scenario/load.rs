@@ -92,10 +92,17 @@ fn cases(name: &str, file: &Path, source: &str) -> Result<Vec<Scenario>, Vec<Pro
         Requirements::bundled().map_err(|error| vec![Problem::new(Kind::Io, error.to_string())])?;
     let mut problems = Vec::new();
     let matrix = Matrix::read(&root, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let mut scenarios = Vec::new();
     for case in matrix.cases() {
-        let tree = case.fill(&root, &mut problems);
         let before = problems.len();
+        let tree = case.fill(&root, &mut problems);
+        // What a placeholder without a value would be can't be judged.
+        if problems.len() > before {
+            continue;
+        }
         if let Some(written) = decode::<File>(&tree, &mut problems).filter(|_| problems.len() == before) {
             scenarios.push(resolve::scenario(
                 name,

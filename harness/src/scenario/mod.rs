@@ -26,6 +26,8 @@ mod matrix;
 mod node;
 mod resolve;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Kind};

@@ -217,8 +217,9 @@ impl Resolver<'_> {
             return None;
         };
         let caller = self.check(|resolver| resolver.names.pod(from));
+        // An unknown caller is error enough.
         let target: Option<Target> =
-            self.check(|resolver| resolver.names.target(from, to)).filter(|_| caller.is_some());
+            caller.as_ref().and_then(|_| self.check(|resolver| resolver.names.target(from, to)));
         let times = step.times.as_ref().map_or(1, |times| times.value.0);
         let client = self.client(step, connections);
         Some(Verb::Talk { from: caller?, to: target?, client: client?, times, hold })
