@@ -15,7 +15,7 @@ mod keys;
 mod record;
 mod side;
 #[cfg(test)]
-mod tests;
+pub(in crate::observe) mod tests;
 
 pub use keys::KeyLog;
 
