@@ -1,7 +1,7 @@
 //! Prometheus text, format 0.0.4, read strictly: what the format forbids is an error with its line, never skipped.
 //!
-//! * [`line`] — one line.
-//! * [`histogram`] — whether a histogram adds up.
+//! * `line` — one line.
+//! * `histogram` — whether a histogram adds up.
 
 mod histogram;
 mod line;
