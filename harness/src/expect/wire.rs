@@ -167,3 +167,6 @@ fn match_text(view: &View<'_>, wanted: &Match<String>, value: view::Text) -> Ver
     };
     Ok((!fits).then(|| value.unwrap_or_else(|| format!("none; the connection is {}", view.describe()))))
 }
+
+#[cfg(test)]
+mod tests;

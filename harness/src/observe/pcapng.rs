@@ -159,6 +159,7 @@ mod tests {
         CapturedPacket {
             at,
             link: 0,
+            forward: true,
             src: "10.0.0.1:40000".parse().expect("an address"),
             dst: "10.0.0.2:80".parse().expect("an address"),
             seq,
@@ -186,7 +187,7 @@ mod tests {
         let mut reader = PcapNgReader::new(file.as_slice()).expect("a section");
         let mut blocks = Vec::new();
         while let Some(block) = reader.next_block() {
-            blocks.push(block.expect("a block").into_owned());
+            blocks.push(block.expect("a block").0.into_owned());
         }
         blocks
     }

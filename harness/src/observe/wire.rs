@@ -1,7 +1,7 @@
 //! Connections over a link, as their packets show them.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 
 use serde::{Deserialize, Serialize};
 
@@ -106,8 +106,6 @@ pub struct Capture {
     pub key_log: Vec<String>,
     /// Payload bytes kept a flow and direction.
     pub bound: u64,
-    /// Hosts by the addresses that packets bear (`web`, `web.proxy`): tells which end of a link opened a connection.
-    pub hosts: BTreeMap<Ipv4Addr, String>,
 }
 
 const FIN: u8 = 1;
@@ -130,6 +128,8 @@ struct Connection {
     /// Index of the link.
     link: u32,
     opener: SocketAddrV4,
+    /// Whether the opener is the host that the link is named from.
+    named_from_opener: bool,
     opened: Nanos,
     /// Sequence number of the opener's SYN.
     isn: u32,
@@ -174,6 +174,7 @@ impl Connection {
         Self {
             link: syn.link,
             opener: syn.src,
+            named_from_opener: syn.forward,
             opened: syn.at,
             isn: syn.seq,
             syns: 1,
@@ -213,7 +214,7 @@ impl Connection {
         let back = self.back.unwrap_or_else(|| Reassembly::new(0));
         let (bytes, bytes_back) = (self.forward.total(), back.total());
         WireConnection {
-            link: oriented(capture, self.link, *self.opener.ip()),
+            link: oriented(capture, self.link, self.named_from_opener),
             opened: self.opened,
             established,
             syns: self.syns,
@@ -224,12 +225,15 @@ impl Connection {
     }
 }
 
-/// The link, from the host with the address `opener`; as it is named, if no host is known by that address.
-fn oriented(capture: &Capture, link: u32, opener: Ipv4Addr) -> Link {
-    let named = usize::try_from(link).ok().and_then(|index| capture.links.get(index)).cloned();
-    let named = named.unwrap_or_else(|| Link { from: String::new(), to: String::new() });
-    if capture.hosts.get(&opener) == Some(&named.to) && named.from != named.to {
-        return Link { from: named.to, to: named.from };
+/// A link, from its other end if not `as_named`.
+fn oriented(capture: &Capture, link: u32, as_named: bool) -> Link {
+    let named = usize::try_from(link).ok().and_then(|index| capture.links.get(index));
+    match named {
+        Some(link) if as_named => link.clone(),
+        Some(link) => Link { from: link.to.clone(), to: link.from.clone() },
+        None => Link { from: String::new(), to: String::new() },
     }
-    named
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,8 +182,8 @@ fn certificates(
 ) -> (Certificate, Certificate) {
     let origin = if view.resumed {
         let earlier = all.iter().filter(|other| other.opened <= connection.opened);
-        let full = earlier.filter_map(|other| tls(&other.layer));
-        full.filter(|other| !other.resumed && other.version.is_some() && other.sni == view.sni).next_back()
+        let mut full = earlier.filter_map(|other| tls(&other.layer));
+        full.rfind(|other| !other.resumed && other.version.is_some() && other.sni == view.sni)
     } else {
         Some(view)
     };

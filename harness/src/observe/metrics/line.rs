@@ -2,6 +2,9 @@
 
 use super::{Kind, Problem, Sample};
 
+/// Names and values, in order.
+type Labels = Vec<(String, String)>;
+
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Line {
@@ -87,7 +90,7 @@ fn sample(line: &str) -> Result<Sample, Problem> {
 }
 
 /// Reads labels up to the closing brace; returns them and what follows it.
-fn labels(text: &str) -> Result<(Vec<(String, String)>, &str), Problem> {
+fn labels(text: &str) -> Result<(Labels, &str), Problem> {
     let mut labels = Vec::new();
     let mut rest = trim(text);
     loop {

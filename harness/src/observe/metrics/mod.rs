@@ -1,7 +1,7 @@
 //! Prometheus text, format 0.0.4, read strictly: what the format forbids is an error with its line, never skipped.
 //!
-//! * [`line`] — one line.
-//! * [`histogram`] — whether a histogram adds up.
+//! * `line` — one line.
+//! * `histogram` — whether a histogram adds up.
 
 mod histogram;
 mod line;
@@ -226,12 +226,18 @@ impl Reader {
     }
 
     fn sample(&mut self, sample: Sample) -> Result<(), Problem> {
-        let begun = self.was_begun(&sample.name);
         let Some(open) = &mut self.open else { return Err(Problem::Untyped(sample.name)) };
         let Some(kind) = open.kind.filter(|kind| kind.owns(&open.name, &sample.name)) else {
             return Err(match open.kind {
                 Some(kind) if sample.name == open.name => Problem::Misfit(sample.name, kind),
-                _ if begun && open.name != sample.name => Problem::Interleaved(sample.name),
+                _ if self
+                    .metrics
+                    .families
+                    .iter()
+                    .any(|family| family.kind.owns(&family.name, &sample.name)) =>
+                {
+                    Problem::Interleaved(sample.name)
+                }
                 _ => Problem::Untyped(sample.name),
             });
         };
@@ -248,13 +254,6 @@ impl Reader {
         }
         open.samples.push(sample);
         Ok(())
-    }
-
-    /// Whether a sample of this name may be one of a family that was begun.
-    fn was_begun(&self, sample: &str) -> bool {
-        let families =
-            ["", "_bucket", "_sum", "_count"].iter().filter_map(|suffix| sample.strip_suffix(suffix));
-        families.into_iter().any(|family| self.names.contains(family))
     }
 
     /// Ends the family being read.

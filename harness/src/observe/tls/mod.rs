@@ -1,10 +1,10 @@
 //! TLS as an eavesdropper with the sessions' secrets reads it: TLS 1.3, and TLS 1.2 with AES-GCM or ChaCha20, to any depth.
 //!
-//! * [`record`] — records as they stand on the wire.
-//! * [`handshake`] — what of handshake messages matters.
-//! * [`keys`] — key logs and the keys that follow from them.
-//! * [`decrypt`] — opens protected records.
-//! * [`side`] — one direction of a session.
+//! * `record` — records as they stand on the wire.
+//! * `handshake` — what of handshake messages matters.
+//! * `keys` — key logs and the keys that follow from them.
+//! * `decrypt` — opens protected records.
+//! * `side` — one direction of a session.
 //!
 //! It shares nothing with rustls, so that it can say when rustls is used wrongly. Bytes may be anything; nothing here fails or panics, what
 //! can't be told is told so in [`TlsView::inner`].
@@ -15,7 +15,7 @@ mod keys;
 mod record;
 mod side;
 #[cfg(test)]
-mod tests;
+pub(in crate::observe) mod tests;
 
 pub use keys::KeyLog;
 
