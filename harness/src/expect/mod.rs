@@ -9,6 +9,8 @@ pub(crate) mod judge;
 pub(crate) mod quiet;
 mod received;
 pub(crate) mod scene;
+#[cfg(test)]
+pub(crate) mod testing;
 mod took;
 pub(crate) mod words;
 
