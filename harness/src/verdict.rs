@@ -11,6 +11,8 @@ use crate::observe::dictionary::Dictionary;
 use crate::observe::{Nanos, Seen};
 
 mod always;
+#[cfg(test)]
+mod tests;
 
 /// The `step` of socket counts taken after everything was drained and all apps and clients are gone: then no host may have a socket left.
 pub const AFTER_DRAIN: &str = "after-drain";

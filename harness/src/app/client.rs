@@ -168,3 +168,6 @@ async fn finish<S: Stream>(
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,7 @@ impl<'a> Cursor<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::Action::{Close, Echo, Repeat, Stall};
     use super::*;
 
     fn walked(actions: Vec<Action>) -> Vec<Action> {
@@ -80,27 +81,26 @@ mod tests {
 
     #[test]
     fn repetitions_nest() {
-        let inner = Action::Repeat { times: 2, script: Script(vec![Action::Echo]) };
-        let outer = Action::Repeat { times: 2, script: Script(vec![inner, Action::Stall]) };
-        use Action::{Close, Echo, Stall};
+        let inner = Repeat { times: 2, script: Script(vec![Echo]) };
+        let outer = Repeat { times: 2, script: Script(vec![inner, Stall]) };
         assert_eq!(walked(vec![outer, Close]), [Echo, Echo, Stall, Echo, Echo, Stall, Close]);
     }
 
     #[test]
     fn repeating_nothing_ends() {
-        let empty = Action::Repeat { times: u32::MAX, script: Script::default() };
-        let never = Action::Repeat { times: 0, script: Script(vec![Action::Echo]) };
-        let hollow = Action::Repeat { times: 3, script: Script(vec![empty.clone()]) };
-        assert_eq!(walked(vec![empty, never, hollow, Action::Close]), [Action::Close]);
+        let empty = Repeat { times: u32::MAX, script: Script::default() };
+        let never = Repeat { times: 0, script: Script(vec![Echo]) };
+        let hollow = Repeat { times: 3, script: Script(vec![empty.clone()]) };
+        assert_eq!(walked(vec![empty, never, hollow, Close]), [Close]);
     }
 
     #[test]
     fn looking_does_not_take() {
-        let script = Script(vec![Action::Echo, Action::Close]);
+        let script = Script(vec![Echo, Close]);
         let mut cursor = Cursor::new(&script);
-        assert_eq!(cursor.peek(), Some(&Action::Echo));
-        assert_eq!(cursor.take(), Some(&Action::Echo));
-        assert_eq!(cursor.take(), Some(&Action::Close));
+        assert_eq!(cursor.peek(), Some(&Echo));
+        assert_eq!(cursor.take(), Some(&Echo));
+        assert_eq!(cursor.take(), Some(&Close));
         assert_eq!(cursor.peek(), None);
     }
 }

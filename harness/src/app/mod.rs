@@ -25,6 +25,8 @@ pub mod script;
 mod send;
 pub mod server;
 pub mod tap;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 
 pub(crate) use receive::quote;

@@ -125,3 +125,6 @@ async fn stall<S: Stream>(line: &mut Line<S>) -> Result<(), Stop> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,7 +101,7 @@ impl Judge<'_> {
     /// `client.received`, and which connection if there are several.
     fn what(&self, argument: &str, connection: &Connection<'_>) -> String {
         match self.connections.len() {
-            1 => format!("{}.{argument}", self.side),
+            0 | 1 => format!("{}.{argument}", self.side),
             _ => format!("{}.{argument} (connection {})", self.side, connection.number),
         }
     }
@@ -111,7 +111,7 @@ impl Judge<'_> {
         let mut count = |argument: &str, wanted: &Option<Count>, matching: Vec<&Connection<'_>>| {
             let Some(wanted) = wanted else { return };
             let n = matching.len() as u64;
-            if !wanted.allows(Some(n)) && !(n == 0 && *wanted == Count::Absent) {
+            if !words::allows(wanted, n) {
                 let points_at = matching.last().and_then(|connection| connection.last());
                 findings.push(finding(
                     format!("{}.{argument}", self.side),
@@ -208,7 +208,7 @@ impl Judge<'_> {
         }
         if let Some(wanted) = &self.check.sent {
             let sent = sent(connection);
-            if !wanted.allows(Some(sent)) && !(sent == 0 && *wanted == Count::Absent) {
+            if !words::allows(wanted, sent) {
                 let what = self.what("sent", connection);
                 findings.push(finding(what, words::count(wanted), sent.to_string(), connection.last()));
             }
@@ -318,3 +318,6 @@ fn end_word(end: End) -> String {
     }
     .into()
 }
+
+#[cfg(test)]
+mod tests;

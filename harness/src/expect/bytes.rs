@@ -161,3 +161,6 @@ fn flow(flow: &Flow) -> String {
         bytes => format!("{bytes} bytes, sha256 {}…", flow.sha256.get(..12).unwrap_or(&flow.sha256)),
     }
 }
+
+#[cfg(test)]
+mod tests;

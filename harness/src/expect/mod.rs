@@ -10,6 +10,8 @@ pub mod metrics;
 pub(crate) mod quiet;
 mod received;
 pub(crate) mod scene;
+#[cfg(test)]
+pub(crate) mod testing;
 mod took;
 pub mod wire;
 pub(crate) mod words;

@@ -28,7 +28,7 @@ impl QuietCheck {
     fn host(&self, count: &SocketCount, findings: &mut Vec<Finding>) {
         let mut compare = |argument: &str, wanted: &Option<Count>, n: u64| {
             let Some(wanted) = wanted else { return };
-            if !wanted.allows(Some(n)) && !(n == 0 && *wanted == Count::Absent) {
+            if !words::allows(wanted, n) {
                 let what = format!("quiet.{argument} ({})", count.host);
                 findings.push(finding(what, words::count(wanted), states(count), None));
             }
@@ -58,3 +58,6 @@ pub(crate) fn states(count: &SocketCount) -> String {
         count.by_state.iter().filter(|(_, n)| **n > 0).map(|(state, n)| format!("{state}: {n}")).collect();
     if words.is_empty() { "none".into() } else { words.join(", ") }
 }
+
+#[cfg(test)]
+mod tests;

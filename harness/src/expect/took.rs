@@ -25,3 +25,6 @@ impl TookCheck {
         Answer::Judged(vec![finding("took", expected, found, Some(index))])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,11 @@ pub(crate) fn finding(
     Finding { what: what.into(), expected: expected.into(), found: found.into(), observation }
 }
 
+/// Whether a number that is always known is allowed; `absent` then means none at all.
+pub(super) fn allows(wanted: &Count, n: u64) -> bool {
+    wanted.allows(Some(n)) || (n == 0 && *wanted == Count::Absent)
+}
+
 pub(super) fn count(count: &Count) -> String {
     match count {
         Count::Absent => "absent".into(),

@@ -1,0 +1,202 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::expect::testing::{Story, connected, expectation, totals};
+use crate::expect::{Check, EndCheck, MetricsCheck, SocketCount};
+use crate::observe::observation::{End, Ended};
+use crate::scenario::value::{Count, Match};
+
+fn ends(end: End) -> Check {
+    let end = Some(Match::Any(vec![end]));
+    Check::Client(EndCheck { step: Some("call".into()), end, ..EndCheck::default() })
+}
+
+fn unjudged() -> Check {
+    let at = "web.proxy".into();
+    Check::Metrics(MetricsCheck { at, valid: Some(true), signals: IndexMap::new() })
+}
+
+fn levels(clause: &str) -> Option<Level> {
+    match clause {
+        "S-1" => Some(Level::Should),
+        "M-1" | "M-2" => Some(Level::Must),
+        "Y-1" => Some(Level::May),
+        _ => None,
+    }
+}
+
+fn verdict_of(story: &Story) -> CaseVerdict {
+    judge(&story.run, &Dictionary::default(), &levels)
+}
+
+/// A call that went well, with these expectations at the bottom.
+fn story(expect: Vec<Expectation>) -> Story {
+    let mut story = Story::new(&["call"]);
+    story.whole_call("call", b"ping", b"pong");
+    story.run.scenario.expect = expect;
+    story
+}
+
+#[test]
+fn all_is_well() {
+    let verdict = verdict_of(&story(vec![expectation(vec![ends(End::Eof)], &["M-1", "S-1"])]));
+    assert_eq!(verdict.verdict, Verdict::Pass);
+    assert_eq!(verdict.took, 20_000_000);
+    assert_eq!(verdict.clauses["M-1"], Verdict::Pass);
+    assert_eq!(verdict.expectations[0].checks, "client");
+    assert_eq!(verdict.expectations[0].line, 7);
+}
+
+#[test]
+fn a_clause_fails_or_warns_by_its_level() {
+    let broken = |proves: &[&str]| expectation(vec![ends(End::Reset)], proves);
+    for (proves, verdict, level) in [
+        (&["M-1"][..], Verdict::Fail, Level::Must),
+        (&["S-1"], Verdict::Warn, Level::Should),
+        (&["Y-1"], Verdict::Warn, Level::May),
+        (&["UNKNOWN-1"], Verdict::Fail, Level::Must),
+        (&[], Verdict::Fail, Level::Must),
+        (&["Y-1", "S-1"], Verdict::Warn, Level::Should),
+    ] {
+        let judged = verdict_of(&story(vec![broken(proves)]));
+        assert_eq!((judged.verdict, judged.expectations[0].level), (verdict, level), "{proves:?}");
+    }
+    let judged = verdict_of(&story(vec![broken(&["M-1", "S-1"])]));
+    assert_eq!((&judged.clauses["M-1"], &judged.clauses["S-1"]), (&Verdict::Fail, &Verdict::Warn));
+    let lenient = Expectation { level: Some(Level::Should), ..broken(&["M-1"]) };
+    assert_eq!(verdict_of(&story(vec![lenient])).verdict, Verdict::Warn);
+}
+
+#[test]
+fn a_clause_is_as_good_as_its_worst_expectation() {
+    let good = expectation(vec![ends(End::Eof)], &["M-1"]);
+    let bad = expectation(vec![ends(End::Reset)], &["M-1", "M-2"]);
+    let judged = verdict_of(&story(vec![bad, good]));
+    assert_eq!(judged.clauses["M-1"], Verdict::Fail);
+}
+
+#[test]
+fn what_could_not_be_judged_is_never_a_pass() {
+    let good = || expectation(vec![ends(End::Eof)], &["M-2"]);
+    let judged = verdict_of(&story(vec![expectation(vec![unjudged(), ends(End::Eof)], &["M-1"]), good()]));
+    assert!(matches!(judged.clauses["M-1"], Verdict::NotRun(_)));
+    assert_eq!(judged.verdict, Verdict::Pass);
+    let judged = verdict_of(&story(vec![expectation(vec![unjudged()], &["M-1"])]));
+    assert!(matches!(judged.verdict, Verdict::NotRun(_)));
+    // A finding beside it counts.
+    let judged = verdict_of(&story(vec![expectation(vec![unjudged(), ends(End::Reset)], &["M-1"])]));
+    assert_eq!(judged.verdict, Verdict::Fail);
+}
+
+#[test]
+fn nested_expectations_are_judged_at_their_steps_end() {
+    let mut story = Story::new(&["call"]);
+    story.begin("call");
+    story.client("call", 0, connected());
+    story.end("call");
+    story.wait(5);
+    story.client("call", 0, Seen::Ended(Ended { end: End::Reset, ..totals(b"", b"") }));
+    story.run.scenario.steps[0].expect = vec![expectation(vec![ends(End::Open)], &[])];
+    story.run.scenario.expect = vec![expectation(vec![ends(End::Reset)], &[])];
+    let judged = verdict_of(&story);
+    assert_eq!(judged.verdict, Verdict::Pass);
+    assert_eq!(judged.expectations[0].step.as_deref(), Some("call"));
+    assert_eq!(judged.expectations[1].step, None);
+}
+
+#[test]
+fn what_comes_after_the_quiet_does_not_count() {
+    let mut story = Story::new(&["call"]);
+    story.begin("call");
+    story.client("call", 0, connected());
+    story.end("call");
+    story.world(QUIET);
+    story.wait(1);
+    story.client("call", 0, Seen::Ended(Ended { end: End::Reset, ..totals(b"", b"") }));
+    story.run.scenario.expect = vec![expectation(vec![ends(End::Open)], &[])];
+    assert_eq!(verdict_of(&story).verdict, Verdict::Pass);
+}
+
+fn always<'a>(judged: &'a CaseVerdict, name: &str) -> &'a Verdict {
+    &judged.always.iter().find(|always| always.name == name).unwrap().verdict
+}
+
+#[test]
+fn a_step_that_never_ends_is_a_hang() {
+    let mut hung = Story::new(&["call"]);
+    hung.begin("call");
+    assert_eq!(always(&verdict_of(&hung), "no hang"), &Verdict::Fail);
+    assert_eq!(verdict_of(&hung).verdict, Verdict::Fail);
+    let mut late = story(Vec::new());
+    assert_eq!(always(&verdict_of(&late), "no hang"), &Verdict::Pass);
+    late.world(DEADLINE);
+    assert_eq!(always(&verdict_of(&late), "no hang"), &Verdict::Fail);
+}
+
+#[test]
+fn sockets_left_after_the_drain_are_leaks() {
+    let count = |step: Option<&str>, states: &[(&str, u32)]| SocketCount {
+        at: 0,
+        step: step.map(Into::into),
+        host: "web.proxy".into(),
+        by_state: states.iter().map(|(state, n)| ((*state).into(), *n)).collect::<BTreeMap<_, _>>(),
+    };
+    let mut story = story(Vec::new());
+    assert!(matches!(always(&verdict_of(&story), "no leak"), Verdict::NotRun(_)));
+    story.run.sockets = vec![
+        count(None, &[("ESTABLISHED", 1)]),
+        count(Some(AFTER_DRAIN), &[("ESTABLISHED", 0), ("TIME_WAIT", 3)]),
+    ];
+    assert_eq!(always(&verdict_of(&story), "no leak"), &Verdict::Pass);
+    story.run.sockets.push(count(Some(AFTER_DRAIN), &[("FIN_WAIT2", 1)]));
+    let judged = verdict_of(&story);
+    assert_eq!(always(&judged, "no leak"), &Verdict::Fail);
+    assert_eq!(judged.verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_mismatch_that_nobody_reckons_with_fails() {
+    let mismatch = || Seen::Mismatch { expected: "a".into(), found: "b".into() };
+    let fails = |story: &Story| *always(&verdict_of(story), "no mismatch") == Verdict::Fail;
+    let done =
+        |done, step: &str| EndCheck { done: Some(done), step: Some(step.into()), ..EndCheck::default() };
+
+    let mut at_client = story(Vec::new());
+    at_client.client("call", 0, mismatch());
+    assert!(fails(&at_client));
+    at_client.run.scenario.expect = vec![expectation(vec![Check::App(done(false, "call"))], &[])];
+    assert!(fails(&at_client), "the app's trouble is not the client's");
+    at_client.run.scenario.expect = vec![expectation(vec![Check::Client(done(true, "call"))], &[])];
+    assert!(fails(&at_client));
+    at_client.run.scenario.expect = vec![expectation(vec![Check::Client(done(false, "call"))], &[])];
+    assert!(!fails(&at_client));
+
+    let mut at_app = story(Vec::new());
+    at_app.app(0, mismatch());
+    assert!(fails(&at_app));
+    let nested = EndCheck { step: None, ..done(false, "call") };
+    at_app.run.scenario.steps[0].expect = vec![expectation(vec![Check::App(nested)], &[])];
+    assert!(!fails(&at_app));
+    let elsewhere = EndCheck { pod: Some("web".into()), ..done(false, "call") };
+    at_app.run.scenario.steps[0].expect = vec![expectation(vec![Check::App(elsewhere)], &[])];
+    assert!(fails(&at_app));
+}
+
+#[test]
+fn broken_wins_over_fail_in_the_exit_code() {
+    let broken = || Verdict::Broken("no port".into());
+    assert_eq!(exit_code(&[]), 0);
+    assert_eq!(exit_code(&[Verdict::Pass, Verdict::Warn, Verdict::NotRun("secrets".into())]), 0);
+    assert_eq!(exit_code(&[Verdict::Pass, Verdict::Fail]), 1);
+    assert_eq!(exit_code(&[broken(), Verdict::Fail]), 3);
+    assert_eq!(CaseVerdict::broken("x", "no port").verdict, broken());
+}
+
+#[test]
+fn a_verdict_survives_json() {
+    let check = Check::Client(EndCheck { connections: Some(Count::Absent), ..EndCheck::default() });
+    let judged = verdict_of(&story(vec![expectation(vec![check], &["M-1"])]));
+    assert_eq!(judged.verdict, Verdict::Fail);
+    let json = serde_json::to_string(&judged).unwrap();
+    assert_eq!(serde_json::from_str::<CaseVerdict>(&json).unwrap(), judged);
+}
