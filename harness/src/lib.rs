@@ -14,15 +14,18 @@
 //! * [`dataplane`] — the dataplane under test; [`kuma`] — the resources it is given.
 //! * [`world`] — plays a scenario: sets up pods and sidecars, runs steps, collects what was seen.
 //! * [`suite`] — a folder of scenarios, the contract and the dictionaries; runs one case.
+//! * [`report`], [`cli`] — what a person or a program is told; the command line.
 //! * [`sim`] — the deterministic network simulator.
 //!
 //! It shares no code with the dataplane it judges but the traits of its seams.
 
 pub mod app;
+pub mod cli;
 pub mod dataplane;
 pub mod expect;
 pub mod kuma;
 pub mod observe;
+pub mod report;
 pub mod requirements;
 pub mod scenario;
 pub mod sim;

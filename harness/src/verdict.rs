@@ -39,7 +39,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// How much it matters beside others: the greater hides the smaller.
-    fn weight(&self) -> u8 {
+    pub(crate) fn weight(&self) -> u8 {
         match self {
             Self::Pass => 0,
             Self::NotRun(_) => 1,

@@ -41,6 +41,18 @@ pub struct Case {
     pub draws: (u64, Vec<Draw>),
 }
 
+impl Case {
+    /// Lets go of everything but the digests.
+    pub fn forget(&mut self) {
+        self.run.observations = Vec::new();
+        self.run.wire = Vec::new();
+        self.run.scrapes = Vec::new();
+        self.run.sockets = Vec::new();
+        self.capture = Capture::default();
+        self.draws = (self.draws.0, Vec::new());
+    }
+}
+
 /// Why a case has no outcome.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaseError {

@@ -1,0 +1,73 @@
+//! Reports for programs. The same cases and seeds give the same bytes: times are the run's own.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Summary;
+use crate::suite::CaseResult;
+use crate::verdict::CaseVerdict;
+
+/// One case.
+#[derive(Serialize)]
+struct Case<'a> {
+    seed: u64,
+    #[serde(flatten)]
+    verdict: &'a CaseVerdict,
+    packets: Option<u64>,
+    /// SHA-256 of the packet trace.
+    trace: Option<&'a str>,
+    /// SHA-256 of the schedule.
+    schedule: Option<&'a str>,
+}
+
+impl<'a> Case<'a> {
+    fn of(result: &'a CaseResult) -> Self {
+        let hash = result.case.as_ref().map(|case| &case.hash);
+        Self {
+            seed: result.seed,
+            verdict: &result.verdict,
+            packets: hash.map(|hash| hash.count),
+            trace: hash.map(|hash| hash.packets.as_str()),
+            schedule: hash.map(|hash| hash.schedule.as_str()),
+        }
+    }
+}
+
+/// The report of all results, with a newline at its end.
+///
+/// # Errors
+/// Of serialisation: a bug.
+pub fn report(results: &[CaseResult], summary: &Summary) -> io::Result<String> {
+    let cases: Vec<_> = results.iter().map(Case::of).collect();
+    let schedules: serde_json::Map<String, Value> = summary
+        .schedules
+        .iter()
+        .map(|(name, (distinct, seeds, _))| (name.clone(), json!({"distinct": distinct, "seeds": seeds})))
+        .collect();
+    let report = json!({
+        "dataplane": "reference",
+        "world": "sim",
+        "select_seeded": crate::sim::run::select_is_seeded(),
+        "summary": {
+            "passed": summary.passed,
+            "warned": summary.warned,
+            "failed": summary.failed,
+            "not_run": summary.not_run,
+            "broken": summary.broken,
+            "clauses": summary.clauses,
+            "schedules": schedules,
+        },
+        "cases": cases,
+    });
+    Ok(serde_json::to_string_pretty(&report)? + "\n")
+}
+
+/// The report of one result.
+///
+/// # Errors
+/// Of serialisation: a bug.
+pub fn case(result: &CaseResult) -> io::Result<String> {
+    Ok(serde_json::to_string_pretty(&Case::of(result))? + "\n")
+}

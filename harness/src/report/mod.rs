@@ -1,0 +1,110 @@
+//! Reports: pure functions from results to text.
+//!
+//! * [`pretty`] — for people. [`json`] — for programs, virtual times only.
+//! * `observations` — what was seen around a finding, as a table.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use crate::scenario::Scenario;
+use crate::suite::CaseResult;
+use crate::verdict::Verdict;
+
+pub mod json;
+mod observations;
+pub mod pretty;
+
+/// At least this share of a case's seeds must give schedules of their own, in percent, if it has [`PACKETS_MIN`] packets or more.
+pub const DISTINCT_PERCENT: u64 = 95;
+/// Cases with fewer packets have few schedules.
+pub const PACKETS_MIN: u64 = 20;
+
+/// Counts over all results.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Cases that passed (each seed counts).
+    pub passed: usize,
+    /// Cases in which a must failed.
+    pub failed: usize,
+    /// Cases in which a should failed.
+    pub warned: usize,
+    /// Cases that could not be judged.
+    pub not_run: usize,
+    /// Cases in which the harness failed.
+    pub broken: usize,
+    /// By area (the first folder): passed, all.
+    pub areas: IndexMap<String, (usize, usize)>,
+    /// Clauses with their worst verdict.
+    pub clauses: BTreeMap<String, Verdict>,
+    /// By case, if it ran with several seeds: distinct schedules, seeds, packets of the first.
+    pub schedules: IndexMap<String, (u64, u64, u64)>,
+    /// Virtual time of all cases together, in nanoseconds.
+    pub virtual_ns: u64,
+    /// Packets of all cases together.
+    pub packets: u64,
+}
+
+impl Summary {
+    /// Counts `results` of `cases`.
+    #[must_use]
+    pub fn of(cases: &[Scenario], results: &[CaseResult]) -> Self {
+        let mut summary = Self::default();
+        for result in results {
+            summary.add(result);
+        }
+        for case in cases {
+            summary.count_schedules(&case.name, results);
+        }
+        summary
+    }
+
+    fn add(&mut self, result: &CaseResult) {
+        let passed = match &result.verdict.verdict {
+            Verdict::Pass => &mut self.passed,
+            Verdict::Warn => &mut self.warned,
+            Verdict::Fail => &mut self.failed,
+            Verdict::NotRun(_) => &mut self.not_run,
+            Verdict::Broken(_) => &mut self.broken,
+        };
+        *passed += 1;
+        let area = result.verdict.name.split('/').next().unwrap_or_default().to_owned();
+        let area = self.areas.entry(area).or_default();
+        area.0 += usize::from(result.verdict.verdict == Verdict::Pass);
+        area.1 += 1;
+        for (id, verdict) in &result.verdict.clauses {
+            let worst = self.clauses.entry(id.clone()).or_insert(Verdict::Pass);
+            if verdict.weight() > worst.weight() {
+                *worst = verdict.clone();
+            }
+        }
+        self.virtual_ns = self.virtual_ns.saturating_add(result.verdict.took);
+        self.packets += result.case.as_ref().map_or(0, |case| case.hash.count);
+    }
+
+    fn count_schedules(&mut self, name: &str, results: &[CaseResult]) {
+        let hashes = || {
+            results
+                .iter()
+                .filter(|result| result.verdict.name == name)
+                .filter_map(|result| result.case.as_ref())
+                .map(|case| &case.hash)
+        };
+        let (seeds, packets) = (hashes().count() as u64, hashes().next().map_or(0, |hash| hash.count));
+        if seeds < 2 {
+            return;
+        }
+        let distinct: std::collections::BTreeSet<_> = hashes().map(|hash| &hash.schedule).collect();
+        self.schedules.insert(name.to_owned(), (distinct.len() as u64, seeds, packets));
+    }
+
+    /// Cases whose seeds give too few schedules: (name, distinct, seeds).
+    pub fn dull(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        self.schedules
+            .iter()
+            .filter(|(_, (distinct, seeds, packets))| {
+                *packets >= PACKETS_MIN && distinct * 100 < seeds * DISTINCT_PERCENT
+            })
+            .map(|(name, (distinct, seeds, _))| (name.as_str(), *distinct, *seeds))
+    }
+}

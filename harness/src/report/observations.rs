@@ -1,0 +1,96 @@
+//! What was seen, as a table around the place a finding points at.
+
+use std::fmt::Write as _;
+
+use crate::expect::Run;
+use crate::observe::{Nanos, Observation, Role, Seen};
+
+/// Rows shown before and after the place.
+const BEFORE: usize = 6;
+const AFTER: usize = 4;
+
+/// A table of the observations around `places` (indices), each of them marked; the end of the run if there is none.
+pub(super) fn table(run: &Run, places: &[usize]) -> String {
+    let last = run.observations.len();
+    let shown = |index: usize| match places {
+        [] => index + BEFORE + AFTER >= last,
+        places => places.iter().any(|place| index + BEFORE >= *place && index <= place + AFTER),
+    };
+    let mut text = String::new();
+    let mut gap = false;
+    for (index, observation) in run.observations.iter().enumerate() {
+        if !shown(index) {
+            gap = true;
+            continue;
+        }
+        if std::mem::take(&mut gap) {
+            text.push_str("        ⋮\n");
+        }
+        let mark = if places.contains(&index) { "▶" } else { " " };
+        let (time, who, what) = (seconds(observation.at), who(observation), what(&observation.seen));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    {mark} {time:>14}  {who:<28}  {what}");
+    }
+    text
+}
+
+/// Virtual time: `12.345 s`.
+pub(super) fn seconds(at: Nanos) -> String {
+    let ms = at / 1_000_000;
+    format!("{}.{:03} s", ms / 1000, ms % 1000)
+}
+
+fn who(observation: &Observation) -> String {
+    let role = match observation.role {
+        Role::Client => "client",
+        Role::App => "app",
+        Role::Proxy => "sidecar",
+        Role::World => return observation.step.as_ref().map_or("·".to_owned(), |step| format!("· {step}")),
+    };
+    let conn = observation.conn.map(|conn| format!(" #{conn}")).unwrap_or_default();
+    let step = observation.step.as_ref().map(|step| format!(" {step}")).unwrap_or_default();
+    format!("{} {role}{step}{conn}", observation.pod)
+}
+
+/// An observation in words.
+fn what(seen: &Seen) -> String {
+    match seen {
+        Seen::Connected { peer } => format!("connected to {peer}"),
+        Seen::ConnectFailed { error } => format!("could not connect: {error:?}").to_lowercase(),
+        Seen::Accepted { peer } => format!("accepted a connection from {peer}"),
+        Seen::Handshake(facts) => format!("TLS {} handshake{}", facts.version, names(&facts.peer)),
+        Seen::MeshHandshake(facts) => format!("mesh TLS {} handshake{}", facts.version, names(&facts.peer)),
+        Seen::HandshakeFailed { mesh, error } => {
+            format!("{} handshake failed: {error}", if *mesh { "mesh TLS" } else { "TLS" })
+        }
+        Seen::Sent { bytes, head } => format!("sent {bytes} bytes  {}", quoted(head)),
+        Seen::Received { bytes, head } => format!("received {bytes} bytes  {}", quoted(head)),
+        Seen::Mismatch { expected, found } => format!("wanted {expected}, got {found}"),
+        Seen::Blocked { after } => format!("blocked after {after} bytes"),
+        Seen::Eof => "the other end closed".to_owned(),
+        Seen::HalfClosed => "closed its direction".to_owned(),
+        Seen::Failed { error } => format!("failed: {error:?}").to_lowercase(),
+        Seen::Ended(ended) => {
+            let end = format!("{:?}", ended.end).to_lowercase();
+            format!("over ({end}): sent {} bytes, received {}", ended.sent.bytes, ended.received.bytes)
+        }
+        Seen::StepBegan => "step began".to_owned(),
+        Seen::StepEnded => "step ended".to_owned(),
+        Seen::StepSettled => "came to rest".to_owned(),
+        Seen::Did { what } => what.clone(),
+    }
+}
+
+fn names(peer: &[String]) -> String {
+    if peer.is_empty() { String::new() } else { format!(", the other end is {}", peer.join(", ")) }
+}
+
+/// The first characters, on one line.
+fn quoted(head: &str) -> String {
+    const MOST: usize = 24;
+    let mut text: String = head.chars().take(MOST).collect::<String>().escape_debug().to_string();
+    if head.chars().count() > MOST {
+        text.push('…');
+    }
+    format!("\"{text}\"")
+}

@@ -1,0 +1,174 @@
+//! Reports for people: failures first and whole, then one line an area, then the sum.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::Summary;
+use super::observations::{seconds, table};
+use crate::expect::{Finding, Level};
+use crate::scenario::Scenario;
+use crate::suite::CaseResult;
+use crate::verdict::Verdict;
+
+const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))).bold();
+const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
+const SO_SO: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow))).bold();
+const FAINT: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+
+/// Findings of one expectation that are shown; the rest is counted.
+const FINDINGS_MAX: usize = 8;
+/// Failures that are shown whole; the rest is listed by name.
+const FAILURES_MAX: usize = 20;
+
+/// The report of all results, with ANSI styles.
+#[must_use]
+pub fn report(cases: &[Scenario], results: &[CaseResult], summary: &Summary) -> String {
+    let mut text = String::new();
+    let worth_telling: Vec<_> =
+        results.iter().filter(|result| result.verdict.verdict != Verdict::Pass).collect();
+    for result in worth_telling.iter().take(FAILURES_MAX) {
+        text.push_str(&case(result, cases.iter().find(|case| case.name == result.verdict.name)));
+        text.push('\n');
+    }
+    for result in worth_telling.iter().skip(FAILURES_MAX) {
+        let (style, word) = word(&result.verdict.verdict);
+        put(&mut text, format_args!("{style}{word}{style:#} {} seed {}\n", result.verdict.name, result.seed));
+    }
+    for (name, distinct, seeds) in summary.dull() {
+        put(
+            &mut text,
+            format_args!("{SO_SO}dull{SO_SO:#} {name}: {seeds} seeds give only {distinct} schedules\n"),
+        );
+    }
+    areas(&mut text, summary);
+    sum(&mut text, summary);
+    text
+}
+
+/// The report of one case, with ANSI styles.
+#[must_use]
+pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
+    let mut text = String::new();
+    let (style, label) = word(&result.verdict.verdict);
+    let (name, seed) = (&result.verdict.name, result.seed);
+    put(
+        &mut text,
+        format_args!("{style}{label}{style:#} {STRONG}{name}{STRONG:#}  {FAINT}seed {seed}{FAINT:#}\n"),
+    );
+    if let Some(scenario) = scenario {
+        put(&mut text, format_args!("  {}\n", scenario.about));
+    }
+    if let Verdict::Broken(reason) = &result.verdict.verdict {
+        for line in reason.lines() {
+            put(&mut text, format_args!("  {line}\n"));
+        }
+    }
+    let mut places = Vec::new();
+    for expectation in &result.verdict.expectations {
+        if expectation.verdict == Verdict::Pass {
+            continue;
+        }
+        let (style, label) = word(&expectation.verdict);
+        let level = level(expectation.level);
+        let file = scenario.map(|scenario| scenario.file.display().to_string()).unwrap_or_default();
+        let proves =
+            if expectation.proves.is_empty() { "nothing".to_owned() } else { expectation.proves.join(", ") };
+        put(
+            &mut text,
+            format_args!(
+                "\n  {style}{label}{style:#} {file}:{}  {}  proves {STRONG}{proves}{STRONG:#} ({level})\n",
+                expectation.line, expectation.checks
+            ),
+        );
+        if let Verdict::NotRun(reason) = &expectation.verdict {
+            put(&mut text, format_args!("      {reason}\n"));
+        }
+        findings(&mut text, &expectation.findings, &mut places);
+    }
+    for always in result.verdict.always.iter().filter(|always| always.verdict != Verdict::Pass) {
+        let (style, label) = word(&always.verdict);
+        put(&mut text, format_args!("\n  {style}{label}{style:#} always: {}\n", always.name));
+        findings(&mut text, &always.findings, &mut places);
+    }
+    if let Some(case) = &result.case {
+        put(
+            &mut text,
+            format_args!("\n  {FAINT}what was seen (virtual time){FAINT:#}\n{}", table(&case.run, &places)),
+        );
+    }
+    put(&mut text, format_args!("\n  {FAINT}reproduce:{FAINT:#} cargo conform run '{name}' --seed {seed}\n"));
+    text
+}
+
+fn findings(text: &mut String, findings: &[Finding], places: &mut Vec<usize>) {
+    for finding in findings.iter().take(FINDINGS_MAX) {
+        put(text, format_args!("      {STRONG}{}{STRONG:#}\n", finding.what));
+        put(text, format_args!("        expected  {}\n", finding.expected));
+        put(text, format_args!("        found     {}\n", indented(&finding.found)));
+        places.extend(finding.observation);
+    }
+    if let Some(more) = findings.len().checked_sub(FINDINGS_MAX).filter(|more| *more > 0) {
+        put(text, format_args!("      … and {more} more\n"));
+    }
+}
+
+/// Later lines of a text stand under its first.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n                  ")
+}
+
+fn areas(text: &mut String, summary: &Summary) {
+    let width = summary.areas.keys().map(String::len).max().unwrap_or(0);
+    for (area, (passed, all)) in &summary.areas {
+        let style = if passed == all { GOOD } else { BAD };
+        put(text, format_args!("  {area:<width$}  {style}{passed:>4}{style:#} of {all} passed\n"));
+    }
+}
+
+fn sum(text: &mut String, summary: &Summary) {
+    let mut parts = vec![format!("{GOOD}{} passed{GOOD:#}", summary.passed)];
+    let mut part = |count: usize, style: Style, label: &str| {
+        if count > 0 {
+            parts.push(format!("{style}{count} {label}{style:#}"));
+        }
+    };
+    part(summary.failed, BAD, "failed");
+    part(summary.broken, BAD, "broken");
+    part(summary.warned, SO_SO, "with warnings");
+    part(summary.not_run, SO_SO, "not run");
+    let held = summary.clauses.values().filter(|verdict| **verdict == Verdict::Pass).count();
+    let clauses = summary.clauses.len();
+    let (time, packets) = (seconds(summary.virtual_ns), summary.packets);
+    put(
+        text,
+        format_args!(
+            "\n{}; {held} of {clauses} clauses hold\n{FAINT}{time} of virtual time, {packets} packets{FAINT:#}\n",
+            parts.join(", ")
+        ),
+    );
+}
+
+fn word(verdict: &Verdict) -> (Style, &'static str) {
+    match verdict {
+        Verdict::Pass => (GOOD, "pass"),
+        Verdict::Warn => (SO_SO, "warn"),
+        Verdict::Fail => (BAD, "FAIL"),
+        Verdict::NotRun(_) => (SO_SO, "not run"),
+        Verdict::Broken(_) => (BAD, "BROKEN"),
+    }
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Must => "must",
+        Level::Should => "should",
+        Level::May => "may",
+    }
+}
+
+/// Writing to a String cannot fail.
+fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
+    let _ = text.write_fmt(line);
+}
