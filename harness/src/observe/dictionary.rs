@@ -138,6 +138,13 @@ mod tests {
     }
 
     #[test]
+    fn buckets_are_never_summed() {
+        let dictionary = Dictionary::parse("signals:\n  x: {families: ['a_*']}\n").expect("a dictionary");
+        let text = "# TYPE a histogram\na_bucket{le=\"+Inf\"} 3\na_sum 10\na_count 3\n";
+        assert_eq!(dictionary.value(&metrics(text), "x"), Ok(Some(13.0)));
+    }
+
+    #[test]
     fn mistakes_are_errors() {
         for yaml in [
             "signals:\n  x: {family: [a]}\n",

@@ -267,6 +267,27 @@ mod tests {
     }
 
     #[test]
+    fn early_segments_may_overlap() {
+        let mut r = Reassembly::new(99);
+        push(&mut r, 110, b"klmno");
+        push(&mut r, 110, b"kl");
+        push(&mut r, 112, b"mnopq");
+        assert_eq!(r.total(), 7);
+        push(&mut r, 100, b"abcdefghij");
+        assert_eq!(r.total(), 17);
+        assert_eq!(r.finish().head(100), b"abcdefghijklmnopq");
+    }
+
+    #[test]
+    fn a_longer_retransmission_brings_what_is_new() {
+        let mut r = Reassembly::new(99);
+        push(&mut r, 102, b"cdef");
+        push(&mut r, 102, b"cd");
+        push(&mut r, 100, b"ab");
+        assert_eq!(r.finish().head(100), b"abcdef");
+    }
+
+    #[test]
     fn a_hole_ends_the_bytes() {
         let mut r = Reassembly::new(99);
         push(&mut r, 100, b"ab");

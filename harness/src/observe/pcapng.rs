@@ -32,7 +32,6 @@ const HEADERS: usize = 40;
 const MOST: usize = u16::MAX as usize - HEADERS;
 
 const FIN: u8 = 1;
-const SYN: u8 = 2;
 
 /// Writes a capture file; the run began at `base` (since 1970, see [`BASE`]).
 ///
@@ -88,9 +87,6 @@ fn parts(packet: &CapturedPacket) -> Vec<CapturedPacket> {
         part.len = u32::try_from(end - at).unwrap_or(u32::MAX);
         let kept = packet.payload.len();
         part.payload = packet.payload.slice(at.min(kept)..end.min(kept));
-        if at > 0 {
-            part.flags &= !SYN;
-        }
         if end < len {
             part.flags &= !FIN;
         }
@@ -122,7 +118,7 @@ fn headers(packet: &CapturedPacket, data: &mut Vec<u8>) -> io::Result<()> {
     let mut tcp = TcpHeader::new(packet.src.port(), packet.dst.port(), packet.seq, packet.window);
     tcp.acknowledgment_number = packet.ack;
     let set = |bit: u8| packet.flags & bit != 0;
-    (tcp.fin, tcp.syn, tcp.rst, tcp.psh, tcp.ack) = (set(FIN), set(SYN), set(4), set(8), set(16));
+    (tcp.fin, tcp.syn, tcp.rst, tcp.psh, tcp.ack) = (set(FIN), set(2), set(4), set(8), set(16));
     let len = u16::try_from(tcp.header_len() + packet.len as usize).map_err(invalid)?;
     let (src, dst) = (packet.src.ip().octets(), packet.dst.ip().octets());
     let mut ip = Ipv4Header::new(len, 64, IpNumber::TCP, src, dst).map_err(invalid)?;

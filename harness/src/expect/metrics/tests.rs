@@ -114,6 +114,17 @@ fn absence_is_only_believed_after_presence() {
 }
 
 #[test]
+fn the_last_scrape_of_the_moment_counts() {
+    let at = |at, body| Scrape { at, ..scrape(None, Ok(body)) };
+    let later = "# TYPE a_total counter\na_total 9\n";
+    let judge = |scrapes| judge_all(scrapes, None, &[("tcp.a", exactly(9))]);
+    assert_eq!(judge(vec![at(5, TEXT), at(6, later)]), passed());
+    // The moment ends at 10.
+    assert_eq!(words(judge(vec![at(5, TEXT), at(11, later)])).2, "3");
+    assert!(matches!(judge(vec![at(11, later)]), Answer::NotRun(_)));
+}
+
+#[test]
 fn validity() {
     let judge = |body, valid| judge_all(vec![scrape(None, Ok(body))], valid, &[]);
     assert_eq!(judge(TEXT, Some(true)), passed());

@@ -311,6 +311,18 @@ fn only_connections_of_link_step_and_time_count() {
 }
 
 #[test]
+fn nothing_after_the_moment_counts() {
+    let mut check = check();
+    check.step = Some("hello".into());
+    check.connections = exactly(1);
+    let wire = [120, 160].map(|opened| connection(opened, plain("x"))).to_vec();
+    let (run, dictionary) = (run(wire), Dictionary::default());
+    let moment = |until| Moment { run: &run, step: None, until, dictionary: &dictionary };
+    assert_eq!(check.judge(&moment(150)), Answer::Judged(Vec::new()));
+    assert_ne!(check.judge(&moment(500)), Answer::Judged(Vec::new()));
+}
+
+#[test]
 fn no_connection_is_a_finding_where_one_is_described() {
     let Answer::Judged(findings) = judge(Vec::new(), |check| check.outer = is("mesh-tls")) else {
         panic!("judged")

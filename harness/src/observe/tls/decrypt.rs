@@ -99,3 +99,29 @@ impl Opener {
         Some(sealed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8446 5.4: a sender may pad; the type is the last byte that is not zero.
+    #[test]
+    fn padding_is_taken_off() {
+        let suite = keys::suite(0x1301).expect("a suite");
+        let key = keys::traffic_key(suite, &[7; 32]).expect("keys");
+        let seal = |plain: &[u8]| {
+            let unbound = aead::UnboundKey::new(&aead::AES_128_GCM, &key.key).expect("a key");
+            let nonce = aead::Nonce::try_assume_unique_for_key(&key.iv).expect("twelve bytes");
+            let header = [APPLICATION_DATA, 3, 3, 0, u8::try_from(plain.len() + 16).expect("short")];
+            let mut body = plain.to_vec();
+            let sealer = aead::LessSafeKey::new(unbound);
+            sealer.seal_in_place_append_tag(nonce, aead::Aad::from(header), &mut body).expect("sealed");
+            Record { kind: APPLICATION_DATA, header, body, stamp: 0 }
+        };
+        let open = |record| Opener::from_secret(suite, &[7; 32]).expect("an opener").open(&record);
+        assert_eq!(open(seal(b"hi\x17\0\0\0")), Some((23, b"hi".to_vec())));
+        assert_eq!(open(seal(b"hi\0\x16")), Some((22, b"hi\0".to_vec())));
+        // Nothing but padding is no record.
+        assert_eq!(open(seal(b"\0\0\0")), None);
+    }
+}

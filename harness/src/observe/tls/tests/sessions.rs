@@ -138,6 +138,36 @@ fn alerts_of_refused_certificates_show() {
     }
 }
 
+#[test]
+fn alerts_stand_in_the_order_in_which_they_came() {
+    let authority = Authority::new();
+    let server = authority.issue(&["a.example"]);
+    let setup = Setup::new(&authority, &server, "1.3");
+    let mut duet = setup.duet("a.example");
+    hello(&mut duet);
+    duet.server.send_close_notify();
+    duet.pump();
+    duet.client.send_close_notify();
+    duet.pump();
+    assert_eq!(view(&duet.flights, &setup.keys.all()).alerts, [(false, 0), (true, 0)]);
+}
+
+/// Inside, as long as it looks like TLS, more is read: here an alert behind 96 KiB of (empty) handshake messages.
+#[test]
+fn more_is_read_of_what_is_tls_inside() {
+    let authority = Authority::new();
+    let server = authority.issue(&["a.example"]);
+    let setup = Setup::new(&authority, &server, "1.3");
+    let mut duet = setup.duet("a.example");
+    duet.pump();
+    let record = [&[22, 3, 1, 0x40, 0][..], &[1, 0, 0, 0].repeat(4096)].concat();
+    duet.say(true, &[record.repeat(6), vec![21, 3, 3, 0, 2, 2, 40]].concat());
+    let Ok(Layer::Tls(inside)) = view(&duet.flights, &setup.keys.all()).inner else {
+        panic!("no TLS inside")
+    };
+    assert_eq!(inside.alerts, [(true, 40)]);
+}
+
 /// The flights of one session inside another.
 fn nest(inner: &Flights, outer: &mut Duet) {
     outer.pump();
