@@ -5,6 +5,7 @@
 
 mod app;
 mod bytes;
+mod ends;
 pub(crate) mod judge;
 pub(crate) mod quiet;
 mod received;
