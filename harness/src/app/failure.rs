@@ -27,8 +27,10 @@ pub(super) fn end(failure: Failure) -> End {
         Failure::TimedOut => End::TimedOut,
         Failure::Truncated => End::Truncated,
         Failure::Tls => End::TlsError,
-        // A write finds the pipe broken once a reset has come; nothing else is known of the others.
-        Failure::Reset | Failure::BrokenPipe | Failure::Other => End::Reset,
+        // A write finds the pipe broken once a reset has come.
+        Failure::Reset | Failure::BrokenPipe => End::Reset,
+        // Nothing is known of the other end: this one gave up.
+        Failure::Other => End::Closed,
     }
 }
 
@@ -43,5 +45,6 @@ mod tests {
         assert_eq!(failure(&ErrorKind::UnexpectedEof.into()), Failure::Truncated);
         assert_eq!(failure(&ErrorKind::ConnectionReset.into()), Failure::Reset);
         assert_eq!(end(Failure::Truncated), End::Truncated);
+        assert_eq!(end(failure(&io::Error::other("no certificate"))), End::Closed);
     }
 }

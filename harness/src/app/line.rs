@@ -10,18 +10,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::conn::{Base, Conn};
 use super::failure;
+use super::ledger::Ledger;
 use super::mesh::MeshIdentity;
 use super::record::Recorder;
-use super::tap::{Meters, SharedMeters, Tap};
+use super::tap::Tap;
 use super::tls::{Configs, TlsOptions, facts};
-use crate::observe::observation::{End, Ended, Failure};
-use crate::observe::{HandshakeFacts, Nanos, Seen};
+use crate::observe::observation::{End, Failure};
+use crate::observe::{HandshakeFacts, Seen};
 
 /// Bytes read or written at once. Buffers of this size live on the stack of a poll, so that an idle connection has none.
 pub(super) const PIECE: usize = 16 * 1024;
-
-/// Bytes shown of a `Sent` or `Received`.
-const SHOWN: usize = 64;
 
 /// Which end of the connection this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,60 +51,32 @@ pub struct Line<S> {
     /// `None` before the connection stands, during a handshake, and when it is over.
     conn: Option<Conn<S>>,
     side: Side,
-    recorder: Recorder,
-    number: u32,
-    wire: SharedMeters,
-    /// Inside TLS; `None` while that is the same as `wire`.
-    inside: Option<Meters>,
-    /// Sent and received at this instant, not recorded yet: at most one of each, in order of their first bytes.
-    pending: Vec<Pending>,
+    ledger: Ledger,
     /// How the other end's direction ended.
     end: Option<End>,
     /// This end closed its sending direction.
     half_closed: bool,
     /// The other side took no more, so that waiting for it to take a goodbye could take for ever.
     blocked: bool,
-    /// Totals of this step are recorded.
-    settled: bool,
-}
-
-/// Bytes of one direction at one instant.
-#[derive(Debug)]
-struct Pending {
-    at: Nanos,
-    sent: bool,
-    bytes: u64,
-    head: Vec<u8>,
 }
 
 impl<S> Line<S> {
     /// A connection about to be made: number `number` of its pod, role and step.
     #[must_use]
     pub fn new(recorder: Recorder, number: u32, side: Side) -> Self {
-        Self {
-            conn: None,
-            side,
-            recorder,
-            number,
-            wire: SharedMeters::default(),
-            inside: None,
-            pending: Vec::new(),
-            end: None,
-            half_closed: false,
-            blocked: false,
-            settled: false,
-        }
+        let ledger = Ledger::new(recorder, number);
+        Self { conn: None, side, ledger, end: None, half_closed: false, blocked: false }
     }
 
     /// The connection stands.
     pub fn attach(&mut self, base: Base<S>) {
-        self.conn = Some(Conn::Plain(Tap::new(base, self.wire.clone())));
+        self.conn = Some(Conn::Plain(Tap::new(base, self.ledger.wire())));
     }
 
     /// Its number within pod, role and step.
     #[must_use]
     pub fn number(&self) -> u32 {
-        self.number
+        self.ledger.number()
     }
 
     /// Which end it is.
@@ -117,15 +87,12 @@ impl<S> Line<S> {
 
     /// Goes on in the name of another step, with fresh totals inside TLS.
     pub fn adopt(&mut self, recorder: Recorder) {
-        self.recorder = recorder;
-        self.inside = Some(Meters::default());
-        self.settled = false;
+        self.ledger.adopt(recorder);
     }
 
     /// Records something.
     pub fn see(&mut self, seen: Seen) {
-        self.record_pending();
-        self.recorder.see(Some(self.number), seen);
+        self.ledger.see(seen);
     }
 
     /// Records that the connection was never made.
@@ -165,60 +132,12 @@ impl<S> Line<S> {
     /// Records the totals, once a step, and lets the connection go.
     fn settle(&mut self, done: bool) {
         self.conn = None;
-        self.record_totals(done, End::Closed);
+        self.ledger.totals(self.end.unwrap_or(End::Closed), done);
     }
 
     /// The script ended and the connection stays: its totals so far.
     pub fn hold(&mut self) {
-        self.record_totals(true, End::Open);
-    }
-
-    fn record_totals(&mut self, done: bool, otherwise: End) {
-        if std::mem::replace(&mut self.settled, true) {
-            return;
-        }
-        let ended = {
-            let wire = self.wire.lock();
-            let inside = self.inside.as_ref().unwrap_or(&wire);
-            Ended {
-                end: self.end.unwrap_or(otherwise),
-                done,
-                wire_sent: wire.sent.flow(),
-                wire_received: wire.received.flow(),
-                sent: inside.sent.flow(),
-                received: inside.received.flow(),
-            }
-        };
-        self.see(Seen::Ended(ended));
-    }
-
-    fn record_pending(&mut self) {
-        for pending in std::mem::take(&mut self.pending) {
-            let Pending { at, sent, bytes, head } = pending;
-            let head = String::from_utf8_lossy(&head).into_owned();
-            let seen = if sent { Seen::Sent { bytes, head } } else { Seen::Received { bytes, head } };
-            self.recorder.see_at(at, Some(self.number), seen);
-        }
-    }
-
-    /// Takes bytes of the script into account.
-    fn passed(&mut self, sent: bool, data: &[u8]) {
-        if let Some(meters) = &mut self.inside {
-            let meter = if sent { &mut meters.sent } else { &mut meters.received };
-            meter.count(data);
-        }
-        let at = self.recorder.now();
-        if self.pending.iter().any(|pending| pending.at != at) {
-            self.record_pending();
-        }
-        let index = self.pending.iter().position(|pending| pending.sent == sent).unwrap_or_else(|| {
-            self.pending.push(Pending { at, sent, bytes: 0, head: Vec::new() });
-            self.pending.len() - 1
-        });
-        let pending = &mut self.pending[index];
-        pending.bytes += data.len() as u64;
-        let room = SHOWN.saturating_sub(pending.head.len()).min(data.len());
-        pending.head.extend_from_slice(&data[..room]);
+        self.ledger.totals(self.end.unwrap_or(End::Open), true);
     }
 }
 
@@ -266,10 +185,7 @@ impl<S: Stream> Line<S> {
         let Some(Conn::Plain(mut tap)) = self.conn.take() else {
             return Err(io::Error::other("TLS is on already"));
         };
-        self.record_pending();
-        if self.inside.is_none() {
-            self.inside = Some(self.wire.lock().clone());
-        }
+        self.ledger.tls_begins();
         let conn = match self.side {
             Side::Client => {
                 let (config, name) = configs.client(options).map_err(io::Error::other)?;
@@ -301,7 +217,7 @@ impl<S: Stream> Line<S> {
             self.end = Some(End::Eof);
             self.see(Seen::Eof);
         } else {
-            self.passed(false, buf.filled());
+            self.ledger.passed(false, buf.filled());
         }
         Poll::Ready(Ok(()))
     }
@@ -313,7 +229,7 @@ impl<S: Stream> Line<S> {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         self.blocked = false;
-        self.passed(true, &data[..n]);
+        self.ledger.passed(true, &data[..n]);
         Poll::Ready(Ok(n))
     }
 
@@ -373,7 +289,6 @@ impl<S: Stream> Line<S> {
 
 impl<S> Drop for Line<S> {
     fn drop(&mut self) {
-        self.record_totals(false, End::Open);
-        self.record_pending();
+        self.ledger.totals(self.end.unwrap_or(End::Open), false);
     }
 }

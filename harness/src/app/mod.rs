@@ -6,7 +6,7 @@
 //!
 //! * [`script`] — the language: actions of one connection. [`run`] — its interpreter, over `send`, `receive` and `echo`.
 //! * [`client`], [`server`] — many connections over a [`reference_dp::net::Network`]; [`kit`] — what they are given.
-//! * [`line`] — one connection with its totals; [`record`] — where observations go.
+//! * [`mod@line`] — one connection, over its `ledger` of records and totals; [`record`] — where observations go.
 //! * [`conn`], [`tap`] — the layers of a connection; what passes at the socket.
 //! * [`tls`] — apps that bring their own TLS; [`mesh`] — pods that speak mesh TLS themselves.
 
@@ -16,6 +16,7 @@ mod cursor;
 mod echo;
 mod failure;
 pub mod kit;
+mod ledger;
 pub mod line;
 pub mod mesh;
 mod receive;

@@ -6,6 +6,8 @@ use crate::app::tls::TlsOptions;
 use crate::scenario::value::Payload;
 
 /// The actions of one connection, in order. When the list ends, the connection is closed (unless the step holds it).
+/// Sends (and half-closes) in a row and the expects and reads right after them run at the same time, so that neither end waits for the other
+/// with full buffers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Script(pub Vec<Action>);
 

@@ -5,6 +5,7 @@
 
 mod app;
 mod bytes;
+mod ends;
 pub(crate) mod judge;
 pub mod metrics;
 pub(crate) mod quiet;

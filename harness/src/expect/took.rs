@@ -1,6 +1,7 @@
 //! `took`: how long a step took.
 
-use super::app::{unfinished, within};
+use super::app::unfinished;
+use super::ends::within;
 use super::words::{self, finding};
 use super::{Answer, Moment, TookCheck, scene};
 

@@ -2,8 +2,9 @@ use bytes::Bytes;
 
 use super::*;
 use crate::expect::testing::{Story, accepted, connected, only, received, totals, whats};
-use crate::observe::observation::{Ended, Failure};
-use crate::scenario::value::{BytesMatch, Payload};
+use crate::observe::HandshakeFacts;
+use crate::observe::observation::{End, Ended, Failure};
+use crate::scenario::value::{BytesMatch, Count, Match, Payload, Span};
 
 fn exactly(n: u64) -> Option<Count> {
     Some(Count::Within(vec![(n, n)]))
