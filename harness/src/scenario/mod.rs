@@ -25,6 +25,7 @@ mod load;
 mod matrix;
 mod node;
 mod reference;
+mod refusal;
 mod resolve;
 mod schema;
 #[cfg(test)]
