@@ -5,7 +5,7 @@
 //! ```
 //!
 //! * [`load`], [`parse`], [`find`] — a file, a text, the files below a folder.
-//! * [`schema`], [`reference`] — the JSON Schema of scenario files, and every key in Markdown.
+//! * [`schema()`], [`reference()`] — the JSON Schema of scenario files, and every key in Markdown.
 //! * [`value`] — sizes, payloads, matchers.
 //! * [`Diagnostics`] — what is wrong, as rustc would show it.
 

@@ -119,7 +119,7 @@ fn flat(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The line of scenarios/README.md below which all is made by [`reference`].
+    /// The line of scenarios/README.md below which all is made by [`reference()`].
     const MARK: &str =
         "<!-- From here on made from the schema: UPDATE_README=1 cargo test -p harness readme -->\n\n";
 

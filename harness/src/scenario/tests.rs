@@ -91,6 +91,16 @@ fn a_short_file_is_read_with_its_defaults() {
 }
 
 #[test]
+fn an_app_beside_a_client_is_judged_in_the_same_step() {
+    let case =
+        one(&with(HELLO, "  - {client: {step: hello, end: eof}, app: {connections: 1}, proves: [TCP-1]}"));
+    let [Check::Client(_), Check::App(app)] = case.expect[0].checks.as_slice() else { panic!("{case:?}") };
+    assert_eq!((app.step.as_deref(), &app.pod), (Some("hello"), &None));
+    error_at(&with(HELLO, "  - {app: {connections: 1}}"), Kind::Check, "app");
+    one(&with(HELLO, "  - {app: {pod: backend, connections: 1}}"));
+}
+
+#[test]
 fn every_action_of_the_grammar_is_read() {
     let script = "[{send: {hex: \"16 03 01\"}}, {send: {size: 64KiB, seed: 7, chunk: 1, every: 10ms}}, {send: {size: 1MiB, until_blocked: 5s}}, {expect: {text: nothing}}, {read: {bytes: 10, rate: 64KiB}}, {pause: 10s}, {starttls: {sni: a.example, versions: [1.2]}}, {repeat: {times: 10, do: [{send: x}, echo]}}, half_close, close, reset, stall]";
     let case = one(&with(

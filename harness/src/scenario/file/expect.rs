@@ -63,7 +63,8 @@ pub(crate) enum Level {
 pub(crate) struct EndArgs {
     /// `app`: the pod. Default: the `to` of the step.
     pub(crate) pod: Option<At<String>>,
-    /// The step. Default: the one the expectation nests in. `app` at the bottom without a step: all connections of the pod.
+    /// The step. Default: for `app` without `pod` that of the `client` beside it, else the one the expectation nests in. `app` with `pod` at the
+    /// bottom without a step: all connections of the pod.
     pub(crate) step: Option<At<String>>,
     /// How many connections were established (client) or accepted (app).
     pub(crate) connections: Option<Count>,
@@ -99,7 +100,7 @@ pub(crate) struct EndArgs {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `app_got` or `client_got`")]
 pub(crate) struct BytesArgs {
-    /// The step. Default: the one the expectation nests in.
+    /// The step. Default: that of the `client` beside it, else the one the expectation nests in.
     pub(crate) step: Option<At<String>>,
     /// What the app got of what the client sent.
     pub(crate) app_got: Option<Same>,

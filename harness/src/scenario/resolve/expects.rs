@@ -30,7 +30,8 @@ impl Resolver<'_> {
     }
 
     fn expectation(&mut self, one: At<written::Expectation>, nest: Option<&str>) -> Expectation {
-        let At { value, span, .. } = one;
+        let At { mut value, span, .. } = one;
+        inherit(&mut value);
         let some = [value.client.is_some(), value.app.is_some(), value.bytes.is_some(), value.wire.is_some()];
         let others = [value.quiet.is_some(), value.metrics.is_some(), value.took.is_some()];
         let empty = !some.contains(&true) && !others.contains(&true);
@@ -228,6 +229,19 @@ impl Resolver<'_> {
             }
         };
         Some(TookCheck { step, span: args.value.within })
+    }
+}
+
+/// `app` and `bytes` without a step are about the step of the `client` beside them.
+fn inherit(expectation: &mut written::Expectation) {
+    let Some(step) = expectation.client.as_ref().and_then(|client| client.value.step.clone()) else {
+        return;
+    };
+    if let Some(app) = expectation.app.as_mut().filter(|app| app.value.pod.is_none()) {
+        app.value.step.get_or_insert_with(|| step.clone());
+    }
+    if let Some(bytes) = expectation.bytes.as_mut() {
+        bytes.value.step.get_or_insert(step);
     }
 }
 
