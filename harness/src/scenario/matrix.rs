@@ -118,7 +118,11 @@ fn axis(key: &Node, values: &Node, problems: &mut Vec<Problem>) -> Option<Axis> 
                     .at(item.head()),
             );
         } else {
-            scalars.push(scalar.clone());
+            let mut scalar = scalar.clone();
+            if scalar.kind == ScalarKind::Bool {
+                scalar.text.make_ascii_lowercase();
+            }
+            scalars.push(scalar);
         }
     }
     (!scalars.is_empty()).then(|| Axis { name: name.to_owned(), values: scalars })

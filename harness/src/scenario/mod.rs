@@ -5,7 +5,7 @@
 //! ```
 //!
 //! * [`load`], [`parse`], [`find`] — a file, a text, the files below a folder.
-//! * [`schema`] — the JSON Schema of scenario files.
+//! * [`schema()`], [`reference()`] — the JSON Schema of scenario files, and every key in Markdown.
 //! * [`value`] — sizes, payloads, matchers.
 //! * [`Diagnostics`] — what is wrong, as rustc would show it.
 
@@ -24,6 +24,8 @@ mod find;
 mod load;
 mod matrix;
 mod node;
+mod reference;
+mod refusal;
 mod resolve;
 mod schema;
 #[cfg(test)]
@@ -33,6 +35,7 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Diagnostics, Kind};
 pub use find::find;
 pub use load::{load, parse};
+pub use reference::reference;
 pub use schema::schema;
 
 /// One case: a scenario file, with the values its matrix gave it.

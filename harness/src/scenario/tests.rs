@@ -91,6 +91,16 @@ fn a_short_file_is_read_with_its_defaults() {
 }
 
 #[test]
+fn an_app_beside_a_client_is_judged_in_the_same_step() {
+    let case =
+        one(&with(HELLO, "  - {client: {step: hello, end: eof}, app: {connections: 1}, proves: [TCP-1]}"));
+    let [Check::Client(_), Check::App(app)] = case.expect[0].checks.as_slice() else { panic!("{case:?}") };
+    assert_eq!((app.step.as_deref(), &app.pod), (Some("hello"), &None));
+    error_at(&with(HELLO, "  - {app: {connections: 1}}"), Kind::Check, "app");
+    one(&with(HELLO, "  - {app: {pod: backend, connections: 1}}"));
+}
+
+#[test]
 fn every_action_of_the_grammar_is_read() {
     let script = "[{send: {hex: \"16 03 01\"}}, {send: {size: 64KiB, seed: 7, chunk: 1, every: 10ms}}, {send: {size: 1MiB, until_blocked: 5s}}, {expect: {text: nothing}}, {read: {bytes: 10, rate: 64KiB}}, {pause: 10s}, {starttls: {sni: a.example, versions: [1.2]}}, {repeat: {times: 10, do: [{send: x}, echo]}}, half_close, close, reset, stall]";
     let case = one(&with(
@@ -297,6 +307,9 @@ fn bad_arguments_of_checks_are_named() {
     error_at(&with(HELLO, "  - {client: {step: hello}}"), Kind::Check, "client");
     error_at(&with(HELLO, "  - {proves: [TCP-1]}"), Kind::Check, "{proves");
     error_at(&with(HELLO, "  - {took: 5s}"), Kind::Check, "took");
+    error_at(&with(HELLO, "  - {quiet: {at: [web]}}"), Kind::Check, "quiet");
+    error_at(&with(HELLO, "  - {metrics: {at: web.proxy}}"), Kind::Check, "metrics");
+    error_at(&with(HELLO, "  - {wire: {link: web->backend, step: hello}}"), Kind::Check, "wire");
     error_at(&with(HELLO, "  - {bytes: {step: hello, app_got: same}}"), Kind::Value, "same");
     error_at(&with("  - {id: w, wait: 1s}", "  - {client: {step: w, received: x}}"), Kind::Check, "w");
 }
@@ -487,6 +500,45 @@ fn no_prefix_of_a_file_panics() {
             assert!(errors.to_string().starts_with("error["), "{errors}");
         }
     }
+}
+
+#[test]
+fn no_byte_out_of_place_panics() {
+    let text = with("  - {from: web, to: backend, tcp: [{send: {size: 1KiB}}], hold: true, times: 2}", QUIET);
+    let others = ["", "{", "]", ":", "&a ", "*a ", "\"", "$", "\n", "\t", "é", "!!int ", "- ", "%"];
+    for at in 0..text.len() {
+        // Every place meets two of them; every one meets many places.
+        for other in [others[at % others.len()], others[(at / 3) % others.len()]] {
+            let text = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+            if let Err(errors) = parse("t", Path::new("t.yaml"), &text) {
+                assert!(errors.to_string().starts_with("error["), "{errors}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_byte_order_mark_moves_no_caret() {
+    assert_eq!(read(&format!("\u{feff}{}", with(HELLO, QUIET))).len(), 1);
+    let errors = refused(&format!("\u{feff}{}", with(HELLO, QUIET).replace("steps", "stepz")));
+    let places: Vec<(Kind, u32, u32)> =
+        errors.items().iter().map(|error| (error.kind, error.line, error.column)).collect();
+    assert!(places.contains(&(Kind::Key, 7, 1)), "{errors}");
+}
+
+#[test]
+fn steps_at_once_know_nothing_of_each_other() {
+    let steps = |second: &str| {
+        format!(
+            "  - parallel:\n    - {{id: a, from: web, to: backend, tcp: [{{send: x}}], hold: true}}\n    - {second}"
+        )
+    };
+    error_at(&with(&steps("{on: a, tcp: [close]}"), QUIET), Kind::Name, "a, tcp: [close]");
+    error_at(&with(&steps("{id: a, wait: 1s}"), QUIET), Kind::Duplicate, "a, wait");
+    let after = format!("{}\n  - {{on: a, tcp: [close]}}", steps("{wait: 1s}"));
+    let case = one(&with(&after, QUIET));
+    let Verb::Parallel(steps) = &case.steps[0].verb else { panic!("{case:?}") };
+    assert_eq!(steps[1].id, "step-1-2");
 }
 
 #[test]

@@ -149,8 +149,13 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// # Errors
 /// If the text is none, or longer than 366 days.
 pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|_| Invalid::new(text, "a duration such as 5ms, 10s, 30m or 1h"))?;
+    let invalid = || Invalid::new(text, "a duration such as 5ms, 10s, 30m or 1h");
+    // Without this `0` and `1M` (a month) would pass.
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase() || b == b' ');
+    if !plain || !text.ends_with(|c: char| c.is_ascii_lowercase()) {
+        return Err(invalid());
+    }
+    let duration = humantime::parse_duration(text).map_err(|_| invalid())?;
     if duration > LONGEST {
         return Err(Invalid::new(text, "a duration up to 366d"));
     }
@@ -254,7 +259,7 @@ mod tests {
     #[test]
     fn durations_have_a_unit_and_an_end() {
         assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
-        for bad in ["", "5", "5 bananas", "-1s", "1000years"] {
+        for bad in ["", "0", "5", "1M", "5 bananas", "-1s", "1000years"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

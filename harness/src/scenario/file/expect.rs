@@ -9,8 +9,8 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 use super::Only;
+use super::matcher::{Handshake, Inner, Outer, Version, Written};
 use super::shape::{Never, Refused, Shape, of, shape, to_schema};
-use super::word::{Handshake, Inner, Outer, Version, Written};
 use crate::expect::Sameness;
 use crate::observe::observation::End;
 use crate::scenario::decode::At;
@@ -32,9 +32,9 @@ pub(crate) struct Expectation {
     /// Check: what each connection over a link is, read from its packets.
     pub(crate) wire: Option<At<WireArgs>>,
     /// Check: sockets of hosts at this moment.
-    pub(crate) quiet: Option<QuietArgs>,
+    pub(crate) quiet: Option<At<QuietArgs>>,
     /// Check: a sidecar's metrics by meaning.
-    pub(crate) metrics: Option<MetricsArgs>,
+    pub(crate) metrics: Option<At<MetricsArgs>>,
     /// Check: how long a step took.
     pub(crate) took: Option<At<TookArgs>>,
     /// Clauses (ids of fixtures/requirements.yaml) proven when all checks hold.
@@ -63,7 +63,8 @@ pub(crate) enum Level {
 pub(crate) struct EndArgs {
     /// `app`: the pod. Default: the `to` of the step.
     pub(crate) pod: Option<At<String>>,
-    /// The step. Default: the one the expectation nests in. `app` at the bottom without a step: all connections of the pod.
+    /// The step. Default: for `app` without `pod` that of the `client` beside it, else the one the expectation nests in. `app` with `pod` at the
+    /// bottom without a step: all connections of the pod.
     pub(crate) step: Option<At<String>>,
     /// How many connections were established (client) or accepted (app).
     pub(crate) connections: Option<Count>,
@@ -99,7 +100,7 @@ pub(crate) struct EndArgs {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `app_got` or `client_got`")]
 pub(crate) struct BytesArgs {
-    /// The step. Default: the one the expectation nests in.
+    /// The step. Default: that of the `client` beside it, else the one the expectation nests in.
     pub(crate) step: Option<At<String>>,
     /// What the app got of what the client sent.
     pub(crate) app_got: Option<Same>,
@@ -312,7 +313,7 @@ impl JsonSchema for MetricsArgs {
                 "at": {"type": "string", "description": "`POD.proxy`."},
                 "valid": {"type": "boolean", "description": "`true`: strictly valid Prometheus text."},
             },
-            "patternProperties": {SIGNAL: of::<Count>(generator)},
+            "patternProperties": {SIGNAL: {"allOf": [of::<Count>(generator)], "description": "How much of the signal there must be; `http.*` stands for all that begin with `http.`."}},
             "required": ["at"],
             "additionalProperties": false,
         }))

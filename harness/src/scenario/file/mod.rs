@@ -1,10 +1,11 @@
 //! Scenario files as written: what serde reads and what the JSON Schema describes. Nothing here knows whether names exist.
 //!
 //! * [`shape`] — values that are a word or a mapping, and how they are read and described.
-//! * [`word`] — sizes, counts, durations, payloads, matchers.
+//! * [`word`] — sizes, counts, durations, payloads. [`matcher`] — sets of words.
 //! * [`pod`] — pods and their apps. [`script`] — what ends of connections do. [`step`] — steps and faults. [`expect`] — expectations.
 
 pub(crate) mod expect;
+pub(crate) mod matcher;
 pub(crate) mod pod;
 pub(crate) mod script;
 pub(crate) mod shape;
@@ -126,6 +127,6 @@ impl Shape for Resources {
 
     fn schema(generator: &mut SchemaGenerator) -> serde_json::Value {
         let one = shape::of::<Resource>(generator);
-        json!({"anyOf": [{"type": "string"}, {"type": "array", "items": one}]})
+        json!({"anyOf": [{"type": "string"}, {"type": "array", "items": one}], "description": "YAML text of one or several documents, or a list of texts and mappings."})
     }
 }

@@ -124,7 +124,7 @@ impl Shape for Positive {
     }
 
     fn schema(_: &mut SchemaGenerator) -> Value {
-        json!({"type": "integer", "minimum": 1, "maximum": u32::MAX})
+        json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": u32::MAX}, {"type": "string", "pattern": "^[0-9]+$"}], "description": "A whole number from 1."})
     }
 }
 
@@ -325,7 +325,7 @@ impl Shape for Version {
     }
 
     fn schema(_: &mut SchemaGenerator) -> Value {
-        json!({"enum": ["1.2", "1.3", 1.2, 1.3]})
+        json!({"enum": ["1.2", "1.3", 1.2, 1.3], "description": "`1.2` or `1.3`."})
     }
 }
 

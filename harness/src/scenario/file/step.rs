@@ -142,7 +142,7 @@ impl Shape for Percent {
     }
 
     fn schema(_: &mut SchemaGenerator) -> Value {
-        json!({"type": "integer", "minimum": 0, "maximum": 100})
+        json!({"anyOf": [{"type": "integer", "minimum": 0, "maximum": 100}, {"type": "string", "pattern": "^[0-9]+$"}], "description": "A whole number from 0 to 100."})
     }
 }
 

@@ -1,4 +1,4 @@
-//! The small values, as written: sizes, counts, durations, payloads, matchers.
+//! The small values, as written: sizes, counts, durations, payloads.
 
 use std::time::Duration;
 
@@ -7,9 +7,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::shape::{Never, Refused, Shape, of, shape, words};
-use crate::observe::observation::End;
-use crate::scenario::value::{BytesMatch, Count, Match, Payload, Size, Span, parse_duration, parse_hex};
+use super::shape::{Never, Refused, Shape, of, shape};
+use crate::scenario::value::{BytesMatch, Count, Payload, Size, Span, parse_duration, parse_hex};
 
 /// A duration as people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub(crate) struct OneOrMany(pub(crate) Vec<Plain>);
 
 shape!(Wait, Yes, Plain, OneOrMany, Size, Count, Span, Payload, BytesMatch);
 
-const DURATION: &str = "^([0-9]+ *[a-zµ]+ *)+$|^0$";
+const DURATION: &str = "([0-9]+ *[a-z]+ *)+";
 const SIZE: &str = "[0-9]+(B|KiB|MiB|GiB)?";
 
 impl Shape for Wait {
@@ -43,7 +42,7 @@ impl Shape for Wait {
     }
 
     fn schema(_: &mut SchemaGenerator) -> Value {
-        json!({"type": "string", "pattern": DURATION, "description": "A duration: `5ms`, `10s`, `30m`, `1h`."})
+        json!({"type": "string", "pattern": format!("^{DURATION}$"), "description": "A duration: `5ms`, `10s`, `30m`, `1h`."})
     }
 }
 
@@ -185,8 +184,7 @@ impl Shape for Span {
     }
 
     fn schema(_: &mut SchemaGenerator) -> Value {
-        let one = "([0-9]+ *[a-zµ]+ *)+";
-        let pattern = format!("^({one}|0)(\\.\\.({one}|0))?$");
+        let pattern = format!("^{DURATION}(\\.\\.{DURATION})?$");
         json!({"type": "string", "pattern": pattern, "description": "A duration or a range of them, both ends included: `5s`, `0s..10ms`."})
     }
 }
@@ -290,182 +288,4 @@ impl Shape for BytesMatch {
             "description": "What bytes must be: `hello`, `nothing`, `{hex: ..}`, `{text: ..}`, `{size: 16MiB}`; `{bytes: 1..6}`: only their number; `{starts: hel}`.",
         })
     }
-}
-
-/// A word of a closed or open set, to be matched.
-pub(crate) trait Matchable: Sized {
-    /// What it is called in the schema.
-    const NAME: &'static str;
-    /// The words there are; empty: any text.
-    const WORDS: &'static [&'static str];
-
-    /// From a word that is among [`Self::WORDS`], if there are any.
-    fn of(word: &str) -> Self;
-}
-
-/// As-written matcher: `x`, `{any: [x, y]}`, `absent`.
-#[derive(Debug, Clone)]
-pub(crate) struct Written<M>(pub(crate) Vec<M>);
-
-/// A matcher as a mapping.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, bound = "M: Matchable")]
-pub(crate) struct AnyMap<M> {
-    any: Vec<One<M>>,
-}
-
-#[derive(Debug)]
-struct One<M>(M);
-
-fn one<M: Matchable>(text: &str) -> Result<M, Refused> {
-    if M::WORDS.is_empty() || M::WORDS.contains(&text) {
-        Ok(M::of(text))
-    } else {
-        Err(Refused::Word(M::WORDS))
-    }
-}
-
-impl<M: Matchable> Shape for One<M> {
-    type Map = Never;
-    type List = Never;
-    const NAME: &'static str = M::NAME;
-    const EXPECTED: &'static str = "a word";
-
-    fn word(text: &str) -> Result<Self, Refused> {
-        one(text).map(Self)
-    }
-
-    fn schema(_: &mut SchemaGenerator) -> Value {
-        json!({})
-    }
-}
-
-impl<'de, M: Matchable> Deserialize<'de> for One<M> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(super::shape::ShapeVisitor(std::marker::PhantomData))
-    }
-}
-
-impl<M: Matchable> Written<M> {
-    /// As meant. No words at all: absent.
-    pub(crate) fn meant(self) -> Match<M> {
-        if self.0.is_empty() { Match::Absent } else { Match::Any(self.0) }
-    }
-}
-
-impl<M: Matchable> Shape for Written<M> {
-    type Map = AnyMap<M>;
-    type List = Never;
-    const NAME: &'static str = M::NAME;
-    const EXPECTED: &'static str = "a word, {any: [..]} or `absent`";
-    const MAP: bool = true;
-
-    fn word(text: &str) -> Result<Self, Refused> {
-        if text == "absent" { Ok(Self(Vec::new())) } else { one(text).map(|word| Self(vec![word])) }
-    }
-
-    fn map(map: AnyMap<M>) -> Result<Self, Refused> {
-        if map.any.is_empty() {
-            return Err(Refused::Value("at least one value in `any`".into()));
-        }
-        Ok(Self(map.any.into_iter().map(|word| word.0).collect()))
-    }
-
-    fn schema(_: &mut SchemaGenerator) -> Value {
-        let mut allowed: Vec<Value> = M::WORDS.iter().map(|word| json!(word)).collect();
-        // YAML reads 1.3 as a number.
-        allowed
-            .extend(M::WORDS.iter().filter_map(|word| word.parse::<f64>().ok()).map(|number| json!(number)));
-        let word = if allowed.is_empty() { json!({"type": "string"}) } else { json!({"enum": allowed}) };
-        let any = json!({
-            "type": "object",
-            "properties": {"any": {"type": "array", "items": word, "minItems": 1, "description": "One of these."}},
-            "required": ["any"],
-            "additionalProperties": false,
-        });
-        let description = match M::WORDS {
-            [] => "A text, `{any: [..]}`, or `absent`.".to_owned(),
-            words => format!("`{}`; `{{any: [..]}}`; `absent`.", words.join("`, `")),
-        };
-        json!({"anyOf": [word, any, words(&["absent"])], "description": description})
-    }
-}
-
-impl<'de, M: Matchable> Deserialize<'de> for Written<M> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(super::shape::ShapeVisitor(std::marker::PhantomData))
-    }
-}
-
-impl<M: Matchable> JsonSchema for Written<M> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        M::NAME.into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> schemars::Schema {
-        super::shape::to_schema(Self::schema(generator))
-    }
-}
-
-impl Matchable for String {
-    const NAME: &'static str = "TextMatch";
-    const WORDS: &'static [&'static str] = &[];
-
-    fn of(word: &str) -> Self {
-        word.to_owned()
-    }
-}
-
-impl Matchable for End {
-    const NAME: &'static str = "EndMatch";
-    const WORDS: &'static [&'static str] =
-        &["eof", "reset", "truncated", "tls_error", "closed", "open", "refused", "timed_out"];
-
-    fn of(word: &str) -> Self {
-        match word {
-            "eof" => Self::Eof,
-            "reset" => Self::Reset,
-            "truncated" => Self::Truncated,
-            "tls_error" => Self::TlsError,
-            "closed" => Self::Closed,
-            "refused" => Self::Refused,
-            "timed_out" => Self::TimedOut,
-            _ => Self::Open,
-        }
-    }
-}
-
-/// A closed set of words that stays text.
-macro_rules! closed {
-    ($($(#[$doc:meta])* $name:ident: $title:literal = $words:expr;)+) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone)]
-        pub(crate) struct $name(pub(crate) String);
-
-        impl Matchable for $name {
-            const NAME: &'static str = $title;
-            const WORDS: &'static [&'static str] = $words;
-
-            fn of(word: &str) -> Self {
-                Self(word.to_owned())
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(word: $name) -> Self {
-                word.0
-            }
-        }
-    )+};
-}
-
-closed! {
-    /// How a handshake went.
-    Handshake: "HandshakeMatch" = &["ok", "failed"];
-    /// Outer layer of a connection.
-    Outer: "OuterMatch" = &["plain", "tls", "mesh-tls", "none"];
-    /// Inner layer of a connection.
-    Inner: "InnerMatch" = &["plain", "tls", "none"];
-    /// TLS version.
-    Version: "VersionMatch" = &["1.2", "1.3"];
 }

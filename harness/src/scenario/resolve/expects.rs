@@ -7,7 +7,7 @@ use crate::expect::{
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::file::expect as written;
-use crate::scenario::file::word::{Matchable, Written};
+use crate::scenario::file::matcher::{Matchable, Written};
 use crate::scenario::value::Match;
 
 /// The keys of an expectation that hold checks.
@@ -30,16 +30,20 @@ impl Resolver<'_> {
     }
 
     fn expectation(&mut self, one: At<written::Expectation>, nest: Option<&str>) -> Expectation {
-        let At { value, span, .. } = one;
+        let At { mut value, span, .. } = one;
+        inherit(&mut value);
+        let some = [value.client.is_some(), value.app.is_some(), value.bytes.is_some(), value.wire.is_some()];
+        let others = [value.quiet.is_some(), value.metrics.is_some(), value.took.is_some()];
+        let empty = !some.contains(&true) && !others.contains(&true);
         let mut checks = Vec::new();
         checks.extend(value.client.and_then(|args| self.client_check(args, nest)).map(Check::Client));
         checks.extend(value.app.and_then(|args| self.app_check(args, nest)).map(Check::App));
         checks.extend(value.bytes.and_then(|args| self.bytes_check(args, nest)).map(Check::Bytes));
-        checks.extend(value.wire.and_then(|args| self.wire_check(args.value)).map(Check::Wire));
-        checks.extend(value.quiet.map(|args| self.quiet_check(args)).map(Check::Quiet));
+        checks.extend(value.wire.and_then(|args| self.wire_check(args)).map(Check::Wire));
+        checks.extend(value.quiet.and_then(|args| self.quiet_check(args)).map(Check::Quiet));
         checks.extend(value.metrics.and_then(|args| self.metrics_check(args)).map(Check::Metrics));
         checks.extend(value.took.and_then(|args| self.took_check(args, nest)).map(Check::Took));
-        if checks.is_empty() && self.problems.is_empty() {
+        if empty {
             self.error(
                 Problem::new(Kind::Check, "an expectation without a check")
                     .at(span.clone())
@@ -157,15 +161,16 @@ impl Resolver<'_> {
         })
     }
 
-    fn wire_check(&mut self, args: written::WireArgs) -> Option<WireCheck> {
-        let link = self.check(|resolver| resolver.names.link(&args.link));
+    fn wire_check(&mut self, args: At<written::WireArgs>) -> Option<WireCheck> {
+        let At { value: args, key, .. } = args;
+        let link = self.check(|resolver| resolver.names.link(&args.link))?;
         let step = match &args.step {
             Some(step) => Some(self.check(|resolver| resolver.ids.step(step))?),
             None => None,
         };
-        Some(WireCheck {
-            link: link?,
-            step,
+        let check = WireCheck {
+            link: link.clone(),
+            step: None,
             outer: texts(args.outer),
             inner: texts(args.inner),
             sni: texts(args.sni),
@@ -180,19 +185,34 @@ impl Resolver<'_> {
             attempts: args.attempts,
             bytes: args.bytes,
             bytes_back: args.bytes_back,
-        })
+        };
+        if check == nothing_on(link) {
+            self.error(checks_nothing(key));
+            return None;
+        }
+        Some(WireCheck { step, ..check })
     }
 
-    fn quiet_check(&mut self, args: written::QuietArgs) -> QuietCheck {
+    fn quiet_check(&mut self, args: At<written::QuietArgs>) -> Option<QuietCheck> {
+        let At { value: args, key, .. } = args;
+        if args.connections.is_none() && args.listeners.is_none() {
+            self.error(checks_nothing(key).label("expected `connections` or `listeners`"));
+            return None;
+        }
         let hosts = args.at.unwrap_or_default();
-        let at = hosts
-            .iter()
-            .filter_map(|host| self.check(|resolver| resolver.names.host(&host.value, &host.span)))
-            .collect();
-        QuietCheck { at, connections: args.connections, listeners: args.listeners }
+        let host = |host: &At<String>| self.check(|resolver| resolver.names.host(&host.value, &host.span));
+        let at = hosts.iter().filter_map(host).collect();
+        Some(QuietCheck { at, connections: args.connections, listeners: args.listeners })
     }
 
-    fn metrics_check(&mut self, args: written::MetricsArgs) -> Option<MetricsCheck> {
+    fn metrics_check(&mut self, args: At<written::MetricsArgs>) -> Option<MetricsCheck> {
+        let At { value: args, key, .. } = args;
+        if args.valid.is_none() && args.signals.is_empty() {
+            self.error(
+                checks_nothing(key).label("expected `valid`, or a signal such as `tcp.connections: 1`"),
+            );
+            return None;
+        }
         let at = self.check(|resolver| resolver.names.sidecar_host(&args.at))?;
         Some(MetricsCheck { at, valid: args.valid, signals: args.signals })
     }
@@ -209,6 +229,45 @@ impl Resolver<'_> {
             }
         };
         Some(TookCheck { step, span: args.value.within })
+    }
+}
+
+/// `app` and `bytes` without a step are about the step of the `client` beside them.
+fn inherit(expectation: &mut written::Expectation) {
+    let Some(step) = expectation.client.as_ref().and_then(|client| client.value.step.clone()) else {
+        return;
+    };
+    if let Some(app) = expectation.app.as_mut().filter(|app| app.value.pod.is_none()) {
+        app.value.step.get_or_insert_with(|| step.clone());
+    }
+    if let Some(bytes) = expectation.bytes.as_mut() {
+        bytes.value.step.get_or_insert(step);
+    }
+}
+
+fn checks_nothing(place: std::ops::Range<usize>) -> Problem {
+    Problem::new(Kind::Check, "a check that checks nothing").at(place)
+}
+
+/// The check of a link that is always right.
+fn nothing_on(link: crate::scenario::Link) -> WireCheck {
+    WireCheck {
+        link,
+        step: None,
+        outer: None,
+        inner: None,
+        sni: None,
+        alpn: None,
+        inner_sni: None,
+        inner_alpn: None,
+        version: None,
+        client_uris: Vec::new(),
+        server_uris: Vec::new(),
+        lifetime: None,
+        connections: None,
+        attempts: None,
+        bytes: None,
+        bytes_back: None,
     }
 }
 

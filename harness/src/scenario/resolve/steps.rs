@@ -82,6 +82,27 @@ impl Resolver<'_> {
         meant
     }
 
+    /// Steps that run at once, and so know nothing of each other.
+    fn at_once(&mut self, prefix: &str, steps: Vec<At<StepAsWritten>>) -> Vec<Step> {
+        let before = self.ids.known.len();
+        let mut meant = Vec::new();
+        let mut siblings: IndexMap<String, Known> = IndexMap::new();
+        for (index, step) in steps.into_iter().enumerate() {
+            if !self.is_there(step.value.when.as_ref()) {
+                continue;
+            }
+            let place = step.value.id.as_ref().map_or_else(|| step.span.clone(), |id| id.span.clone());
+            meant.extend(self.step(format!("{prefix}-{}", index + 1), step));
+            for (id, known) in self.ids.known.split_off(before) {
+                if siblings.insert(id.clone(), known).is_some() {
+                    self.error(twice(&id).at(place.clone()));
+                }
+            }
+        }
+        self.ids.known.extend(siblings);
+        meant
+    }
+
     fn step(&mut self, default: String, step: At<StepAsWritten>) -> Option<Step> {
         let At { value: mut step, span, .. } = step;
         let id = step.id.as_ref().map_or_else(|| default.clone(), |id| id.value.clone());
@@ -91,11 +112,7 @@ impl Resolver<'_> {
         }
         let twice = self.ids.known.contains_key(&id);
         if twice {
-            self.error(
-                Problem::new(Kind::Duplicate, format!("two steps with the id `{id}`"))
-                    .at(place)
-                    .label("second one"),
-            );
+            self.error(self::twice(&id).at(place));
         }
         let expect = step.expect.take();
         let verb = self.verb(&default, step, &span, expect.is_some());
@@ -139,7 +156,7 @@ impl Resolver<'_> {
             if steps.value.is_empty() {
                 self.error(Problem::new(Kind::Verb, "`parallel` without steps").at(steps.span.clone()));
             }
-            return Some(Verb::Parallel(self.steps_of(default, steps.value)));
+            return Some(Verb::Parallel(self.at_once(default, steps.value)));
         }
         if step.tcp.is_some() || step.raw.is_some() || step.tls.is_some() {
             self.talk(step, span)
@@ -289,6 +306,10 @@ impl Resolver<'_> {
         let when = times.first().map_or(When::Now, |(when, _)| *when);
         Some(Fault { link: link?, direction: direction(fault.direction), condition, when })
     }
+}
+
+fn twice(id: &str) -> Problem {
+    Problem::new(Kind::Duplicate, format!("two steps with the id `{id}`")).label("second one")
 }
 
 /// The verbs of a step, and where their keys stand.
