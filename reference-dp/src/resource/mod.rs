@@ -79,3 +79,6 @@ impl Resources {
         Ok(resources)
     }
 }
+
+#[cfg(test)]
+mod tests;
