@@ -268,6 +268,9 @@ async fn stopping_and_dropping_reset_what_is_left() {
             let mesh = mesh(PLAIN, app.addr).await;
             let mut client = TcpStream::connect(mesh.dial).await.unwrap();
             let mut server = app.accept().await;
+            // Until a byte is through, the sidecar may still be about to connect.
+            client.write_u8(1).await.unwrap();
+            assert_eq!(server.read_u8().await.unwrap(), 1);
             let web = if by_drop {
                 drop(mesh.web);
                 None
