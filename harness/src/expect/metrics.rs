@@ -10,7 +10,8 @@ impl MetricsCheck {
     #[must_use]
     pub fn judge(&self, moment: &Moment<'_>) -> Answer {
         // Not by time: a scrape is asked for when the moment has come, and takes some itself.
-        let of_this = |scrape: &&super::Scrape| scrape.host == self.at && scrape.step.as_deref() == moment.step;
+        let of_this =
+            |scrape: &&super::Scrape| scrape.host == self.at && scrape.step.as_deref() == moment.step;
         let Some(scrape) = moment.run.scrapes.iter().rfind(of_this) else {
             return Answer::NotRun(format!("{} was not scraped at this moment", self.at));
         };
