@@ -5,10 +5,11 @@ mod common;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use common::{App, Mesh, STRICT, app, ca, mesh, metric, scrape, within};
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
+use reference_dp::clock::{Clock, SystemClock};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -127,7 +128,7 @@ async fn both_versions_of_tls_and_any_identity_of_the_mesh_are_welcome() {
 
 #[tokio::test]
 async fn strangers_and_liars_are_refused_and_the_app_sees_nothing() {
-    let yesterday = SystemTime::now() - Duration::from_secs(24 * 3600);
+    let yesterday = SystemClock.now() - Duration::from_secs(24 * 3600);
     type Make = Box<dyn Fn(&Mesh) -> Option<Shown>>;
     let cases: [(&str, Make, &str); 6] = [
         ("no certificate", Box::new(|_| None), "envoy_listener_ssl_fail_verify_no_cert"),
@@ -248,7 +249,7 @@ async fn the_callers_sidecar_offers_kuma_and_the_name_of_the_service() {
 
 #[tokio::test]
 async fn a_server_of_another_identity_is_not_talked_to() {
-    let yesterday = SystemTime::now() - Duration::from_secs(24 * 3600);
+    let yesterday = SystemClock.now() - Duration::from_secs(24 * 3600);
     type Make = Box<dyn Fn(&Ca) -> Shown>;
     let cases: [(&str, Make, &str); 4] = [
         (

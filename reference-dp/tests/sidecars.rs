@@ -141,27 +141,6 @@ async fn much_at_once_in_both_directions_arrives_whole_and_is_counted() {
 }
 
 #[tokio::test]
-async fn a_reader_that_stalls_stops_the_writer() {
-    within(async {
-        let app = app().await;
-        let mesh = mesh(STRICT, app.addr).await;
-        let client = TcpStream::connect(mesh.dial).await.unwrap();
-        let server = app.accept().await;
-        let chunk = vec![7; 64 * 1024];
-        let mut sent = 0;
-        // Stalled means: not writable for as long as it would take to move many times what has been moved.
-        while tokio::time::timeout(Duration::from_millis(500), client.writable()).await.is_ok() {
-            if let Ok(written) = client.try_write(&chunk) {
-                sent += written;
-            }
-            assert!(sent <= 24 << 20, "the writer was never stopped");
-        }
-        drop((client, server));
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn an_app_that_refuses_gives_a_close_without_data() {
     for setup in [PLAIN, STRICT] {
         within(async {
@@ -289,6 +268,9 @@ async fn stopping_and_dropping_reset_what_is_left() {
             let mesh = mesh(PLAIN, app.addr).await;
             let mut client = TcpStream::connect(mesh.dial).await.unwrap();
             let mut server = app.accept().await;
+            // Until a byte is through, the sidecar may still be about to connect.
+            client.write_u8(1).await.unwrap();
+            assert_eq!(server.read_u8().await.unwrap(), 1);
             let web = if by_drop {
                 drop(mesh.web);
                 None

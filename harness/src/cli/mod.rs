@@ -67,6 +67,10 @@ fn root(given: Option<&Path>) -> Result<PathBuf, String> {
         };
     }
     let here = std::env::current_dir().map_err(|error| format!("this folder cannot be read: {error}"))?;
+    if is_root(&here) {
+        // Messages then name files as one would type them.
+        return Ok(PathBuf::new());
+    }
     let found = here.ancestors().find(|folder| is_root(folder)).map(Path::to_owned);
     found.ok_or_else(|| {
         "no folder from here upwards has `scenarios` and `fixtures`\nhelp: name the project with --root DIR".to_owned()

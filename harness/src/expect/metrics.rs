@@ -9,9 +9,9 @@ impl MetricsCheck {
     /// dataplane never counted may be left out of its text, so that `0` is satisfied by a missing sample, too; `absent` only by that.
     #[must_use]
     pub fn judge(&self, moment: &Moment<'_>) -> Answer {
-        let of_this = |scrape: &&super::Scrape| {
-            scrape.host == self.at && scrape.step.as_deref() == moment.step && scrape.at <= moment.until
-        };
+        // Not by time: a scrape is asked for when the moment has come, and takes some itself.
+        let of_this =
+            |scrape: &&super::Scrape| scrape.host == self.at && scrape.step.as_deref() == moment.step;
         let Some(scrape) = moment.run.scrapes.iter().rfind(of_this) else {
             return Answer::NotRun(format!("{} was not scraped at this moment", self.at));
         };

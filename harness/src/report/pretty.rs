@@ -138,6 +138,12 @@ fn sum(text: &mut String, summary: &Summary) {
     part(summary.broken, BAD, "broken");
     part(summary.warned, SO_SO, "with warnings");
     part(summary.not_run, SO_SO, "not run");
+    for (id, verdict) in summary.clauses.iter().filter(|(_, verdict)| **verdict != Verdict::Pass) {
+        let (style, label) = word(verdict);
+        let reason =
+            if let Verdict::NotRun(reason) = verdict { format!(": {reason}") } else { String::new() };
+        put(text, format_args!("  {style}{label}{style:#} {id}{reason}\n"));
+    }
     let held = summary.clauses.values().filter(|verdict| **verdict == Verdict::Pass).count();
     let clauses = summary.clauses.len();
     let (time, packets) = (seconds(summary.virtual_ns), summary.packets);

@@ -137,3 +137,6 @@ fn optional_duration<S: Serializer>(duration: &Option<Duration>, serializer: S) 
         None => serializer.serialize_none(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -279,3 +279,6 @@ enum Turn {
     Moved,
     Over,
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,3 +95,54 @@ impl<N: Network> Upstream<N> {
         Ok(Wire::Tls(Box::new(TlsStream::Client(secured))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::net::real::RealNetwork;
+    use crate::telemetry::exchange::Observer;
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn see(&self, _: &Event) {}
+    }
+
+    fn upstream(endpoints: Vec<SocketAddr>, connect_attempts: u32) -> Upstream<RealNetwork> {
+        let connect_timeout = Duration::from_secs(5);
+        let cluster = Cluster { name: "c".into(), endpoints, connect_timeout, connect_attempts, tls: None };
+        Upstream::new(RealNetwork, cluster, None).unwrap()
+    }
+
+    fn listener() -> TcpListener {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener
+    }
+
+    fn waiting(listener: &TcpListener) -> usize {
+        std::iter::from_fn(|| listener.accept().ok()).count()
+    }
+
+    #[tokio::test]
+    async fn endpoints_are_taken_in_turn_and_one_that_refuses_is_passed_over() {
+        let (a, b, gone) = (listener(), listener(), listener());
+        let [at_a, at_b, at_gone] = [&a, &b, &gone].map(|listener| listener.local_addr().unwrap());
+        drop(gone);
+        let mut exchange = Exchange::begin(Arc::new(Nobody));
+        let both = upstream(vec![at_a, at_b], 1);
+        for _ in 0..10 {
+            assert!(both.connect(&mut exchange).await.is_some());
+        }
+        assert_eq!((waiting(&a), waiting(&b)), (5, 5));
+        let half = upstream(vec![at_gone, at_a], 2);
+        for _ in 0..4 {
+            assert!(half.connect(&mut exchange).await.is_some());
+        }
+        assert_eq!(waiting(&a), 4);
+        assert!(upstream(vec![at_gone], 3).connect(&mut exchange).await.is_none());
+    }
+}

@@ -15,18 +15,21 @@ mod target;
 mod timeout;
 
 pub use dataplane::{
-    BackendRef, Dataplane, Health, Inbound, InboundState, Networking, Outbound, ServiceProbe,
+    BackendRef, Dataplane, Health, Inbound, InboundState, Networking, Outbound, ServiceProbe, TcpProbe,
 };
 pub use error::Error;
 pub(crate) use error::closest;
-pub use mesh::{Backend, BackendType, Mesh, MeshServicesMode, Mode, Mtls};
+pub use mesh::{Backend, BackendType, DpCert, Mesh, MeshServices, MeshServicesMode, Mode, Mtls, Rotation};
 pub use permission::{
-    Action, FromPermission, MeshTrafficPermission, PermissionRule, SpiffeMatch, SpiffeMatchType,
+    Action, FromDefault, FromPermission, MeshTrafficPermission, MeshTrafficPermissionSpec, PermissionRule,
+    RuleDefault, RuleMatch, SpiffeMatch, SpiffeMatchType,
 };
 pub use protocol::Protocol;
-pub use service::{IdentityType, MeshService, PortRef, ServiceIdentity, ServicePort};
+pub use service::{
+    IdentityType, MeshService, MeshServiceSpec, PortRef, Selector, ServiceIdentity, ServicePort,
+};
 pub use target::{TargetKind, TargetRef};
-pub use timeout::{HttpTimeouts, MeshTimeout, Timeouts, ToTimeouts};
+pub use timeout::{HttpTimeouts, MeshTimeout, MeshTimeoutSpec, RuleTimeouts, Timeouts, ToTimeouts};
 
 /// Largest accepted source, in bytes. Kuma's own resources are a few KiB.
 pub const MAX_SOURCE_BYTES: usize = 1 << 20;
@@ -79,3 +82,6 @@ impl Resources {
         Ok(resources)
     }
 }
+
+#[cfg(test)]
+mod tests;

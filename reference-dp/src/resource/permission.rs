@@ -20,13 +20,13 @@ pub struct MeshTrafficPermission {
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// What it says.
-    pub spec: Spec,
+    pub spec: MeshTrafficPermissionSpec,
 }
 
 /// `MeshTrafficPermission.spec`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Spec {
+pub struct MeshTrafficPermissionSpec {
     /// Dataplanes whose inbounds it is about; all if absent.
     #[serde(default)]
     pub target_ref: Option<TargetRef>,

@@ -21,13 +21,13 @@ pub struct MeshService {
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// What it is.
-    pub spec: Spec,
+    pub spec: MeshServiceSpec,
 }
 
 /// `MeshService.spec`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Spec {
+pub struct MeshServiceSpec {
     /// Dataplanes behind it; none if absent.
     #[serde(default)]
     pub selector: Selector,

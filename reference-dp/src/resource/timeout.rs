@@ -21,13 +21,13 @@ pub struct MeshTimeout {
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// What it says.
-    pub spec: Spec,
+    pub spec: MeshTimeoutSpec,
 }
 
 /// `MeshTimeout.spec`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Spec {
+pub struct MeshTimeoutSpec {
     /// Dataplanes it is about; all if absent.
     #[serde(default)]
     pub target_ref: Option<TargetRef>,

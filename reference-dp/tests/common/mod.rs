@@ -1,5 +1,5 @@
 //! A mesh of two sidecars on loopback, its app and its CA.
-#![allow(dead_code, reason = "each test crate uses its part")]
+#![expect(dead_code, reason = "each test crate uses its part")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
