@@ -33,10 +33,10 @@ pub fn resources(scenario: &Scenario, address: impl Fn(&str) -> Ipv4Addr) -> Vec
     for pod in &scenario.pods {
         all.push((format!("dataplane-{}.yaml", pod.name), dataplane(scenario, pod, address(&pod.name))));
     }
-    if scenario.mesh.mtls == Mtls::Strict {
-        if let Some(text) = permission(scenario) {
-            all.push(("permission.yaml".to_owned(), text));
-        }
+    if scenario.mesh.mtls == Mtls::Strict
+        && let Some(text) = permission(scenario)
+    {
+        all.push(("permission.yaml".to_owned(), text));
     }
     let verbatim = scenario.resources.iter().enumerate();
     all.extend(verbatim.map(|(i, text)| (format!("resources-{i}.yaml"), text.clone())));

@@ -15,6 +15,7 @@
 //! * [`world`] — plays a scenario: sets up pods and sidecars, runs steps, collects what was seen.
 //! * [`suite`] — a folder of scenarios, the contract and the dictionaries; runs one case.
 //! * [`report`], [`cli`] — what a person or a program is told; the command line.
+//! * [`golden`], [`replay`] — whether a case's packets are what they were; where two plays of it part.
 //! * [`sim`] — the deterministic network simulator.
 //!
 //! It shares no code with the dataplane it judges but the traits of its seams.
@@ -23,8 +24,10 @@ pub mod app;
 pub mod cli;
 pub mod dataplane;
 pub mod expect;
+pub mod golden;
 pub mod kuma;
 pub mod observe;
+pub mod replay;
 pub mod report;
 pub mod requirements;
 pub mod scenario;

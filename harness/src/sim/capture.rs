@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::kernel::Segment;
@@ -12,7 +13,7 @@ use crate::observe::wire::{Capture, CapturedPacket};
 use crate::scenario::Link;
 
 /// Digests of a packet trace, hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceHash {
     /// SHA-256 over (time, source, destination, flags, seq, ack, window, payload) of each packet that entered a link.
     pub packets: String,
