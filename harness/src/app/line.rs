@@ -213,7 +213,7 @@ impl<S: Stream> Line<S> {
             return Poll::Ready(Ok(()));
         }
         if let Err(error) = ready!(self.conn()?.poll_read(cx, buf)) {
-            // Never this end's own trouble: a reset that comes after the other end's FIN reads as a broken pipe in Linux.
+            // Never this end's own trouble, whatever it is called: a reset that follows a FIN may read as a broken pipe.
             self.end.get_or_insert(failure::end(failure::failure(&error)));
             return Poll::Ready(Err(error));
         }

@@ -25,7 +25,7 @@ use crate::observe::{Nanos, Observation, Role, Seen};
 use crate::scenario::value::Payload;
 
 /// One end of a connection in memory. A reset makes the other end's next read or write fail, once what was sent before has been read; as a
-/// broken pipe, as in Linux, if this end had closed its direction before.
+/// broken pipe if this end had closed its direction before.
 pub(super) struct Wire {
     io: DuplexStream,
     closed_here: Arc<AtomicBool>,
