@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use crate::scenario::{Mtls, Pod, ProxyKind, Scenario};
+use crate::scenario::{Mtls, Outbounds, Pod, ProxyKind, Scenario};
 
 /// The mesh's name.
 pub const MESH: &str = "default";
@@ -33,10 +33,10 @@ pub fn resources(scenario: &Scenario, address: impl Fn(&str) -> Ipv4Addr) -> Vec
     for pod in &scenario.pods {
         all.push((format!("dataplane-{}.yaml", pod.name), dataplane(scenario, pod, address(&pod.name))));
     }
-    if scenario.mesh.mtls == Mtls::Strict {
-        if let Some(text) = permission(scenario) {
-            all.push(("permission.yaml".to_owned(), text));
-        }
+    if scenario.mesh.mtls == Mtls::Strict
+        && let Some(text) = permission(scenario)
+    {
+        all.push(("permission.yaml".to_owned(), text));
     }
     let verbatim = scenario.resources.iter().enumerate();
     all.extend(verbatim.map(|(i, text)| (format!("resources-{i}.yaml"), text.clone())));
@@ -101,15 +101,41 @@ fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
         scenario.pods.iter().enumerate().filter(|(_, other)| other.name != pod.name && other.app.is_some());
     let outbounds: String = others
         .map(|(i, other)| {
-            format!(
-                "    - port: {}\n      backendRef: {{kind: MeshService, name: {}, port: {INBOUND_PORT}}}\n",
-                outbound(i).port(),
-                other.name
-            )
+            let target = match pod.outbounds {
+                Outbounds::MeshServices => {
+                    format!("backendRef: {{kind: MeshService, name: {}, port: {INBOUND_PORT}}}", other.name)
+                }
+                Outbounds::Tags => format!("tags: {{kuma.io/service: {}}}", other.name),
+            };
+            format!("    - port: {}\n      {target}\n", outbound(i).port())
         })
         .collect();
     if pod.proxy != ProxyKind::None && !outbounds.is_empty() {
         let _ = write!(text, "  outbound:\n{outbounds}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn outbounds_name_services_as_the_pod_says() {
+        let text = "about: x\nmesh: {mtls: disabled}\npods:\n  web: {outbounds: tags}\n  shop: {}\n  backend: {app: refuse}\n\
+                    steps: [{wait: 1s}]\n";
+        let scenarios = crate::scenario::parse("x", Path::new("x.yaml"), text).unwrap_or_default();
+        let all = resources(&scenarios[0], |_| Ipv4Addr::LOCALHOST);
+        let outbound = |name: &str| {
+            let dataplane = all.iter().find(|(file, _)| file == name).map_or("", |(_, text)| text);
+            dataplane.split_once("outbound:\n").map_or("", |(_, rest)| rest).to_owned()
+        };
+        let by_tag = "    - port: 20002\n      tags: {kuma.io/service: backend}\n";
+        let by_reference =
+            "    - port: 20002\n      backendRef: {kind: MeshService, name: backend, port: 10080}\n";
+        assert_eq!(outbound("dataplane-web.yaml"), by_tag);
+        assert_eq!(outbound("dataplane-shop.yaml"), by_reference);
+    }
 }

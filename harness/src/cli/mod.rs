@@ -15,6 +15,8 @@ mod seeds;
 
 /// Everything asked for passed.
 const OK: u8 = 0;
+/// A dataplane failed, or a trace is not the one on record.
+const FAILED: u8 = 1;
 /// The words on the command line, or in a scenario, are wrong.
 const BAD_INPUT: u8 = 2;
 /// The harness could not do its work.

@@ -12,8 +12,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::record::record;
 use super::seeds::Seeds;
-use super::{BAD_INPUT, BROKEN, OK, colours, complain};
+use super::{BAD_INPUT, BROKEN, FAILED, OK, colours, complain};
 use crate::dataplane::reference::Reference;
+use crate::golden;
 use crate::report::{Summary, json, pretty};
 use crate::scenario::{self, Scenario};
 use crate::sim::run::Config;
@@ -44,6 +45,9 @@ pub(super) struct Run {
     /// Write the report here instead of to standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Compare packet traces with tests/golden.txt, on record for seed 0
+    #[arg(long, conflicts_with_all = ["seed", "seeds"])]
+    golden: bool,
     /// Write the observations and a packet capture (pcapng, with TLS secrets) of each run below this folder
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
@@ -75,12 +79,28 @@ impl Run {
             }
         };
         match self.run_all(&suite, &cases) {
-            Ok(summary) => summary.exit_code(),
+            Ok((summary, results)) => {
+                let golden = if self.golden { self.compare(root, &results) } else { OK };
+                summary.exit_code().max(golden)
+            }
             Err(error) => complain(&error.to_string(), BROKEN),
         }
     }
 
-    fn run_all(&self, suite: &Suite, cases: &[Scenario]) -> io::Result<Summary> {
+    /// Compares traces with those on record.
+    fn compare(&self, root: &Path, results: &[CaseResult]) -> u8 {
+        let whole = self.wanted.is_empty();
+        match golden::check(root, results) {
+            Ok(report) if report.holds(whole) => {
+                let said = writeln!(anstream::stdout().lock(), "packet traces are those on record");
+                if said.is_ok() { OK } else { BROKEN }
+            }
+            Ok(report) => complain(&report.words(whole), FAILED),
+            Err(error) => complain(&error.to_string(), BROKEN),
+        }
+    }
+
+    fn run_all(&self, suite: &Suite, cases: &[Scenario]) -> io::Result<(Summary, Vec<CaseResult>)> {
         let seeds = self.seeds.clone().unwrap_or(Seeds(self.seed..=self.seed));
         let work: VecDeque<(usize, u64)> = cases
             .iter()
@@ -92,7 +112,7 @@ impl Run {
         bar.finish_and_clear();
         let summary = Summary::of(cases, &results);
         self.report(cases, &results, &summary)?;
-        Ok(summary)
+        Ok((summary, results))
     }
 
     /// Plays all of `work` on some threads; results in the order of `work`.
@@ -176,7 +196,7 @@ impl Summary {
         if self.broken > 0 {
             BROKEN
         } else if self.failed > 0 {
-            1
+            FAILED
         } else {
             OK
         }

@@ -129,6 +129,7 @@ fn pod(name: &str, tls: Option<TlsOptions>) -> Pod {
         proxy: ProxyKind::Default,
         identity: None,
         ready: true,
+        outbounds: crate::scenario::Outbounds::default(),
     }
 }
 

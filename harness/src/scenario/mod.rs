@@ -96,6 +96,18 @@ pub struct Pod {
     pub identity: Option<PodIdentity>,
     /// `state: NotReady`: its inbound is no endpoint of the service.
     pub ready: bool,
+    /// How its sidecar's outbounds name the services it calls.
+    pub outbounds: Outbounds,
+}
+
+/// How outbounds name services. Kuma asks different sources for the protocol of a service (kuma-protocols.md 1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outbounds {
+    /// `mesh-services`: by `MeshService`, whose port says the protocol; none is tcp.
+    #[default]
+    MeshServices,
+    /// `tags`: by `kuma.io/service`; the endpoints' tags say the protocol; none is none.
+    Tags,
 }
 
 /// What stands beside an app.

@@ -8,7 +8,7 @@ use super::Only;
 use super::script::{ServerTls, Turns};
 use super::shape::{Never, Refused, Shape, of, shape, words};
 use crate::scenario::decode::At;
-use crate::scenario::{PodIdentity, ProxyKind};
+use crate::scenario::{Outbounds, PodIdentity, ProxyKind};
 
 /// An app with or without a sidecar.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -24,6 +24,8 @@ pub(crate) struct Pod {
     pub(crate) identity: Option<At<PodIdentity>>,
     /// Whether its inbound is an endpoint of the service. Default `Ready`.
     pub(crate) state: Option<State>,
+    /// How the outbounds of its sidecar name services. Default `mesh-services`.
+    pub(crate) outbounds: Option<Naming>,
     /// For which values of the matrix the pod is there.
     pub(crate) when: Option<Only>,
 }
@@ -35,6 +37,25 @@ pub(crate) enum State {
     Ready,
     /// Not one.
     NotReady,
+}
+
+/// How outbounds name services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Naming {
+    /// By `backendRef` to a `MeshService`, whose port says the protocol; none is tcp.
+    MeshServices,
+    /// By the tag `kuma.io/service`; the tags of all endpoints say the protocol, and none is none.
+    Tags,
+}
+
+impl From<Naming> for Outbounds {
+    fn from(naming: Naming) -> Self {
+        match naming {
+            Naming::MeshServices => Self::MeshServices,
+            Naming::Tags => Self::Tags,
+        }
+    }
 }
 
 /// What stands beside an app.

@@ -7,7 +7,7 @@ use crate::app::ServerScript;
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::file::pod::{App, Pod as PodAsWritten, State};
-use crate::scenario::{Pod, ProxyKind};
+use crate::scenario::{Outbounds, Pod, ProxyKind};
 
 impl Resolver<'_> {
     pub(super) fn pods(&mut self, pods: IndexMap<At<String>, PodAsWritten>) -> Vec<Pod> {
@@ -42,6 +42,7 @@ impl Resolver<'_> {
             proxy,
             identity: pod.identity.map(|identity| identity.value),
             ready: pod.state != Some(State::NotReady),
+            outbounds: pod.outbounds.map(Outbounds::from).unwrap_or_default(),
         }
     }
 }
