@@ -10,8 +10,8 @@ use super::stage::{SetUpError, Stage};
 use crate::app::Client;
 use crate::dataplane::Dataplane;
 use crate::kuma;
+use crate::language::{ProxyAct, ProxyKind, Step, Target, Verb};
 use crate::observe::{Role, Seen};
-use crate::scenario::{ProxyAct, ProxyKind, Step, Target, Verb};
 
 type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
