@@ -14,7 +14,8 @@ use super::ledger::Ledger;
 use super::mesh::MeshIdentity;
 use super::record::Recorder;
 use super::tap::Tap;
-use super::tls::{Configs, TlsOptions, facts};
+use super::tls::{Configs, facts};
+use crate::language::TlsOptions;
 use crate::observe::observation::{End, Failure};
 use crate::observe::{HandshakeFacts, Seen};
 

@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use super::kit::Kit;
 use super::line::{Line, Side};
 use super::record::{Recorder, Watch};
-use super::script::{Action, Read, Script, Send};
 use super::tls::{AppTls, Configs, Entropy};
+use crate::language::script::{Action, Read, Script, Send};
+use crate::language::value::Payload;
 use crate::observe::observation::Ended;
 use crate::observe::{Nanos, Observation, Role, Seen};
-use crate::scenario::value::Payload;
 
 /// One end of a connection in memory. A reset makes the other end's next read or write fail, once what was sent before has been read; as a
 /// broken pipe if this end had closed its direction before.

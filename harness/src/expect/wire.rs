@@ -5,10 +5,12 @@ mod view;
 use std::time::Duration;
 
 use super::metrics::describe;
-use super::{Answer, Count, Finding, Moment, WireCheck};
+use super::{Answer, Finding, Moment};
+use crate::language::WireCheck;
+use crate::language::value::Count;
+use crate::language::value::Match;
 use crate::observe::wire::WireConnection;
 use crate::observe::{Nanos, Role, Seen};
-use crate::scenario::value::Match;
 use view::{Unknown, View};
 
 /// What one argument says of one connection: nothing wrong, what was found instead, or why that can't be told.

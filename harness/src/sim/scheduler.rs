@@ -19,9 +19,9 @@ use super::kernel::{Flags, Kernel, Segment, Sockets, Tuple};
 use super::link::{self, Fate, Lane, LanePair};
 use super::random::Draws;
 use super::topology::{HostId, Topology};
+use crate::language::{Condition, Direction, Fault, Link, When};
 use crate::observe::Nanos;
 use crate::observe::wire::Capture;
-use crate::scenario::{Condition, Direction, Fault, Link, When};
 
 /// How often the scheduler may go round at one instant before the run counts as a livelock.
 const ROUNDS_MAX: u64 = 200_000;

@@ -16,8 +16,8 @@ use reference_dp::clock::Clock;
 use reference_dp::net::Network;
 use reference_dp::spawn::Spawn;
 
+use crate::language::{Fault, Link};
 use crate::observe::Nanos;
-use crate::scenario::{Fault, Link};
 
 mod log;
 mod scrape;

@@ -14,10 +14,11 @@ use crate::app::mesh::{MeshCa, MeshIdentity};
 use crate::app::tls::AppTls;
 use crate::app::{Held, Kit, Recorder, Server};
 use crate::dataplane::{self, Dataplane, Sidecar as _};
-use crate::expect::{Check, Expectation, Scrape, SocketCount};
+use crate::expect::{Scrape, SocketCount};
 use crate::kuma;
+use crate::language::{Check, Expectation};
+use crate::language::{Mtls, Pod, ProxyKind, Scenario};
 use crate::observe::{Observation, Role};
-use crate::scenario::{Mtls, Pod, ProxyKind, Scenario};
 use crate::verdict::{AFTER_DRAIN, DEADLINE, QUIET};
 
 /// Nothing moved for so long: what a step set in motion has come to rest.

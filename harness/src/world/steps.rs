@@ -11,8 +11,8 @@ use super::stage::{SetUpError, Stage};
 use crate::app::Client;
 use crate::dataplane::Dataplane;
 use crate::kuma;
+use crate::language::{ProxyAct, ProxyKind, Step, Target, Verb};
 use crate::observe::{Role, Seen};
-use crate::scenario::{ProxyAct, ProxyKind, Step, Target, Verb};
 
 /// Steps share no instant, so that what was seen at one belongs to one step.
 const BETWEEN_STEPS: Duration = Duration::from_millis(1);

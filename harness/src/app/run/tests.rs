@@ -7,9 +7,9 @@ use tokio::time::{Instant, timeout};
 use super::*;
 use crate::app::conn::Base;
 use crate::app::line::Side;
-use crate::app::script::Read;
 use crate::app::testing::*;
-use crate::app::tls::{TlsOptions, TlsVersion};
+use crate::language::script::Read;
+use crate::language::{TlsOptions, TlsVersion};
 use crate::observe::observation::{End, Failure};
 use crate::observe::{Role, Seen};
 
@@ -60,7 +60,7 @@ fn client_tls() -> TlsOptions {
 /// SHA-256 of `len` bytes of pattern 0, by the definition in `value`.
 fn pattern_digest(len: u64) -> String {
     let mut bytes = vec![0; usize::try_from(len).unwrap()];
-    crate::scenario::value::pattern(0, 0, &mut bytes);
+    crate::language::value::pattern(0, 0, &mut bytes);
     hex::encode(Sha256::digest(&bytes))
 }
 
@@ -220,7 +220,7 @@ async fn until_blocked_tells_how_much_went() {
     assert!(notes.of(Role::Client).contains(&Seen::Blocked { after: 1000 }));
     // The pattern repeats: 100 times its 10 bytes.
     let mut ten = [0; 10];
-    crate::scenario::value::pattern(0, 0, &mut ten);
+    crate::language::value::pattern(0, 0, &mut ten);
     assert_eq!(notes.total(Role::App).received.sha256, hex::encode(Sha256::digest(ten.repeat(100))));
 }
 
