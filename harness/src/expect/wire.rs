@@ -43,8 +43,7 @@ impl WireCheck {
         judging.answer()
     }
 
-    /// When connections that count were opened, both ends included. The next step begins at the very instant in which this one ends; what
-    /// opens then is the next one's, for a client cannot have waited for it. A step that takes no time has but that instant.
+    /// When connections that count were opened, both ends included: steps share no instant.
     fn window(&self, moment: &Moment<'_>) -> Result<(Nanos, Nanos), String> {
         let Some(step) = &self.step else { return Ok((0, moment.until)) };
         let when = |seen: &Seen| {
@@ -54,8 +53,7 @@ impl WireCheck {
             moment.run.observations.iter().find(of_step).map(|observation| observation.at)
         };
         let began = when(&Seen::StepBegan).ok_or_else(|| format!("step `{step}` never began"))?;
-        let last = when(&Seen::StepEnded).map_or(moment.until, |ended| began.max(ended.saturating_sub(1)));
-        Ok((began, last.min(moment.until)))
+        Ok((began, when(&Seen::StepEnded).unwrap_or(moment.until).min(moment.until)))
     }
 
     /// Judges the arguments that each connection must satisfy.

@@ -311,23 +311,6 @@ fn only_connections_of_link_step_and_time_count() {
 }
 
 #[test]
-fn what_opens_as_a_step_ends_belongs_to_the_next() {
-    let wire = vec![connection(199, plain("x")), connection(200, plain("x"))];
-    let count = |run: &Run, n| {
-        let mut check = check();
-        check.step = Some("hello".into());
-        check.connections = exactly(n);
-        check.judge(&Moment { run, step: None, until: 1000, dictionary: &Dictionary::default() })
-    };
-    let mut run = run(wire);
-    assert_eq!(count(&run, 1), Answer::Judged(Vec::new()));
-    // A step that took no time has but that instant.
-    run.observations[0].at = 200;
-    run.wire.remove(0);
-    assert_eq!(count(&run, 1), Answer::Judged(Vec::new()));
-}
-
-#[test]
 fn nothing_after_the_moment_counts() {
     let mut check = check();
     check.step = Some("hello".into());
