@@ -213,7 +213,11 @@ impl<S: Stream> Line<S> {
         if self.end == Some(End::Eof) {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.conn()?.poll_read(cx, buf))?;
+        if let Err(error) = ready!(self.conn()?.poll_read(cx, buf)) {
+            // Never this end's own trouble, whatever it is called: a reset that follows a FIN may read as a broken pipe.
+            self.end.get_or_insert(failure::end(failure::failure(&error)));
+            return Poll::Ready(Err(error));
+        }
         if buf.filled().is_empty() {
             self.end = Some(End::Eof);
             self.see(Seen::Eof);

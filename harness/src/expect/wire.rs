@@ -43,7 +43,7 @@ impl WireCheck {
         judging.answer()
     }
 
-    /// When connections that count were opened.
+    /// When connections that count were opened, both ends included: steps share no instant.
     fn window(&self, moment: &Moment<'_>) -> Result<(Nanos, Nanos), String> {
         let Some(step) = &self.step else { return Ok((0, moment.until)) };
         let when = |seen: &Seen| {

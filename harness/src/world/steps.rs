@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::Ground;
 use super::stage::{SetUpError, Stage};
@@ -13,6 +14,9 @@ use crate::kuma;
 use crate::language::{ProxyAct, ProxyKind, Step, Target, Verb};
 use crate::observe::{Role, Seen};
 
+/// Steps share no instant, so that what was seen at one belongs to one step.
+const BETWEEN_STEPS: Duration = Duration::from_millis(1);
+
 type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
@@ -20,6 +24,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     pub(super) async fn run_steps(&self, steps: &[Step]) {
         for step in steps {
             self.run_step(step).await;
+            tokio::time::sleep(BETWEEN_STEPS).await;
         }
     }
 

@@ -307,6 +307,15 @@ async fn starttls_turns_to_tls_midway() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failing_read_after_this_ends_own_half_close_is_the_other_ends_doing() {
+    let app = script([Action::HalfClose, Action::Reset]);
+    let notes = plain(script([Action::HalfClose, read_eof()]), app).await;
+    let client = notes.total(Role::Client);
+    assert_eq!(notes.of(Role::Client)[1..], [Seen::Failed { error: Failure::BrokenPipe }]);
+    assert_eq!((client.end, client.done), (End::Reset, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_send_after_this_ends_own_half_close_is_its_own_doing() {
     let client = script([Action::HalfClose, Action::Pause(Duration::from_secs(1)), send(text("late"))]);
     let notes = plain(client, script([Action::Pause(Duration::from_secs(2))])).await;
