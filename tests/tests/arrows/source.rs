@@ -236,14 +236,14 @@ impl File<'_> {
                     depth = depth.saturating_sub(1);
                     inline.pop_if(|outside| *outside == depth);
                 }
-                "crate" => at = self.from_root(tokens, at, all),
+                "crate" => at = self.names_below_root(tokens, at, all),
                 "super" => {
                     let mut levels = 1;
                     while is(tokens, at, &["::", "super"]) {
                         (levels, at) = (levels + 1, at + 2);
                     }
                     if levels == self.module.len() + inline.len() {
-                        at = self.from_root(tokens, at, all);
+                        at = self.names_below_root(tokens, at, all);
                     }
                 }
                 _ => {}
@@ -252,7 +252,7 @@ impl File<'_> {
     }
 
     /// Notes what the path that goes on at `at` names right under the root; returns where it was read to.
-    fn from_root(&self, tokens: &[Token<'_>], at: usize, all: &mut Vec<Use>) -> usize {
+    fn names_below_root(&self, tokens: &[Token<'_>], at: usize, all: &mut Vec<Use>) -> usize {
         if !is(tokens, at, &["::"]) {
             return at;
         }
