@@ -3,7 +3,7 @@
 //! It waits on two things, the work that socket calls raise and the next packet that is due; everything between is empty time and costs
 //! nothing. At each instant it yields until no task touches a socket any more, then delivers, then collects what hosts send.
 //!
-//! It also mends what the kernel leaves out (see [`super::kernel`]): a RST for data to a closed socket, the end of orphans, resets.
+//! It also mends what the kernel leaves out (see `kernel`): a RST for data to a closed socket, the end of orphans, resets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
