@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use crate::scenario::{Mtls, Outbounds, Pod, ProxyKind, Scenario};
+use crate::language::{Mtls, Outbounds, Pod, ProxyKind, Scenario};
 
 /// The mesh's name.
 pub const MESH: &str = "default";

@@ -5,6 +5,7 @@
 //! scenarios/**.yaml -> scenario -> world: pods, faults, dataplane -> run -> [Observation] -> verdict (pure) -> report (pure)
 //! ```
 //!
+//! * [`language`] — what scenarios can say, as it is meant: the types that all others speak of.
 //! * [`scenario`] — scenario files: as written, then as meant; errors with file, line and column.
 //! * [`requirements`] — the contract, clause by clause.
 //! * [`app`] — scripted clients and servers, one protocol a file.
@@ -26,6 +27,7 @@ pub mod dataplane;
 pub mod expect;
 pub mod golden;
 pub mod kuma;
+pub mod language;
 pub mod observe;
 pub mod replay;
 pub mod report;

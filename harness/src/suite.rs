@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::dataplane::Dataplane;
-use crate::expect::{Finding, Level};
+use crate::expect::Finding;
+use crate::language::Level;
+use crate::language::Scenario;
 use crate::observe::dictionary::{Dictionary, DictionaryError};
 use crate::requirements::{Binding, Requirements, RequirementsError};
-use crate::scenario::Scenario;
 use crate::sim::network::SimNetwork;
 use crate::sim::run::Config;
 use crate::verdict::{self, AlwaysVerdict, CaseVerdict, Verdict};

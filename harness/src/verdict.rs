@@ -6,7 +6,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::expect::{Answer, Expectation, Finding, Level, Moment, Run, scene};
+use crate::expect::{Answer, Finding, Moment, Run, scene};
+use crate::language::{Expectation, Level};
 use crate::observe::dictionary::Dictionary;
 use crate::observe::{Nanos, Seen};
 

@@ -2,11 +2,9 @@
 //! process, and as they were when `golden.txt` was written. Other seeds: other schedules.
 
 use std::env;
-use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,28 +13,35 @@ use std::thread;
 
 use harness::dataplane::reference::Reference;
 use harness::golden::{self, Golden};
-use harness::replay::{Trail, compare};
+use harness::replay::{Difference, Trail, compare};
 use harness::report::{DISTINCT_PERCENT, PACKETS_MIN, Summary, pretty};
 use harness::scenario::{self, Scenario};
 use harness::sim::run::{Config, select_is_seeded};
 use harness::suite::{CaseResult, Suite};
 use harness::verdict::Verdict;
 use libtest_mimic::{Arguments, Failed, Trial};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Set in the other process: the folder that its trails go to.
 const OTHER: &str = "CONFORM_TRAILS_INTO";
+/// File in that folder: what is expected of each case, then what came of it.
+const FINGERPRINTS: &str = "fingerprints.json";
 /// Set to write `golden.txt` anew.
 const BLESS: &str = "CONFORM_BLESS";
 /// The last seed of the test of seeds; all of the contract with `200`.
 const SEEDS: &str = "CONFORM_SEEDS";
 /// The last seed when nothing is said: what fits into a minute in debug.
 const SEEDS_DEFAULT: u64 = 20;
+/// Cases with more packets run with seeds up to [`LONG_LAST`] unless asked otherwise.
+const LONG: u64 = 20_000;
+const LONG_LAST: u64 = 3;
 /// Differences that are shown whole; the rest is counted.
 const SHOWN_MAX: usize = 3;
 
 fn main() -> ExitCode {
     if let Some(folder) = env::var_os(OTHER) {
-        return other_process(&folder);
+        return other_process(Path::new(&folder));
     }
     let mut arguments = Arguments::from_args();
     // Each test takes all cores for itself.
@@ -78,7 +83,8 @@ struct World {
 /// A case played twice in a row; once only if it is large.
 struct Row {
     first: Trail,
-    again: Option<Trail>,
+    /// Whether the second play was compared, and how it differs.
+    again: Option<Option<Difference>>,
 }
 
 impl World {
@@ -106,7 +112,7 @@ impl World {
         self.rows.get_or_init(|| {
             at_once(&self.cases, |case| {
                 let first = self.play(case);
-                let again = (!case.large).then(|| self.play(case));
+                let again = (!case.large).then(|| compare(&first, &self.play(case)));
                 Row { first, again }
             })
         })
@@ -133,56 +139,79 @@ fn another_seed(world: &World) -> Result<(), Failed> {
 }
 
 fn twice_in_a_row(world: &World) -> Result<(), Failed> {
-    tell(world.rows().iter().filter_map(|row| Some((&row.first, row.again.as_ref()?))))
+    tell(world.rows().iter().filter_map(|row| row.again.as_ref()))
 }
 
 /// After all others, in the other order, beside others than the first time.
 fn after_all_others(world: &World) -> Result<(), Failed> {
-    let rows = world.rows();
-    let backwards: Vec<_> = world.cases.iter().rev().collect();
-    let after = at_once(&backwards, |case| world.play(case));
-    tell(rows.iter().map(|row| &row.first).zip(after.iter().rev()))
+    let backwards: Vec<_> = world.cases.iter().zip(world.rows()).rev().collect();
+    let after = at_once(&backwards, |(case, row)| compare(&row.first, &world.play(case)));
+    tell(after.iter())
 }
 
 fn in_another_process(world: &World) -> Result<(), Failed> {
     let rows = world.rows();
     let folder = tempfile::tempdir()?;
+    let fingerprints: Vec<_> = rows.iter().map(|row| row.first.fingerprint()).collect();
+    write(&folder.path().join(FINGERPRINTS), &fingerprints)?;
     let output = Command::new(env::current_exe()?).current_dir(&folder).env(OTHER, folder.path()).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("the other process ended with {}\n{said}", output.status).into());
     }
-    let theirs = (0..rows.len()).map(|index| {
-        let file = File::open(trail_file(folder.path(), index))?;
-        Ok::<Trail, Failed>(serde_json::from_reader(BufReader::new(file))?)
+    // It says of each case what it played, and hands over what differs.
+    let theirs: Vec<String> = read(&folder.path().join(FINGERPRINTS))?;
+    if theirs.len() != rows.len() {
+        return Err(
+            format!("the other process played {} cases, this one {}", theirs.len(), rows.len()).into()
+        );
+    }
+    let differences = (0..rows.len()).map(|index| {
+        if theirs[index] == fingerprints[index] {
+            return Ok(None);
+        }
+        let other: Trail = read(&trail_file(folder.path(), index))?;
+        Ok::<_, Failed>(compare(&rows[index].first, &other))
     });
-    let theirs = theirs.collect::<Result<Vec<_>, _>>()?;
-    tell(rows.iter().map(|row| &row.first).zip(&theirs))
+    tell(differences.collect::<Result<Vec<_>, _>>()?.iter())
 }
 
-/// What the other process does: plays all cases and writes what they left.
-fn other_process(folder: &OsStr) -> ExitCode {
-    let done = World::open().and_then(|world| {
-        let trails = at_once(&world.cases, |case| world.play(case));
-        for (index, trail) in trails.iter().enumerate() {
-            write(&trail_file(Path::new(folder), index), trail).map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    });
+/// What the other process does: plays all cases, writes their fingerprints, and what those left that are not as expected.
+fn other_process(folder: &Path) -> ExitCode {
+    let done =
+        World::open().and_then(|world| play_elsewhere(&world, folder).map_err(|error| error.to_string()));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(complaint) => {
             // Without a standard error the exit code alone tells.
-            let _ = writeln!(std::io::stderr(), "{complaint}");
+            let _ = writeln!(io::stderr(), "{complaint}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn write(path: &Path, trail: &Trail) -> std::io::Result<()> {
+fn play_elsewhere(world: &World, folder: &Path) -> io::Result<()> {
+    let expected: Vec<String> = read(&folder.join(FINGERPRINTS))?;
+    let work: Vec<_> = world.cases.iter().enumerate().collect();
+    let fingerprints = at_once(&work, |(index, case)| {
+        let trail = world.play(case);
+        let fingerprint = trail.fingerprint();
+        if expected.get(*index) != Some(&fingerprint) {
+            write(&trail_file(folder, *index), &trail)?;
+        }
+        Ok(fingerprint)
+    });
+    write(&folder.join(FINGERPRINTS), &fingerprints.into_iter().collect::<io::Result<Vec<_>>>()?)
+}
+
+fn write<T: Serialize>(path: &Path, thing: &T) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    serde_json::to_writer(&mut file, trail)?;
+    serde_json::to_writer(&mut file, thing)?;
     file.flush()
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    Ok(serde_json::from_reader(BufReader::new(File::open(path)?))?)
 }
 
 fn trail_file(folder: &Path, index: usize) -> PathBuf {
@@ -213,19 +242,29 @@ fn golden(world: &World) -> Result<(), Failed> {
 
 /// Seeds give schedules of their own, and all of them pass.
 fn seeds(world: &World) -> Result<(), Failed> {
-    let seeds = wanted_seeds()?;
+    let (last, all) = last_seed()?;
     let cases: Vec<Scenario> = world.cases.iter().filter(|case| !case.large).cloned().collect();
-    let work: Vec<(&Scenario, u64)> =
-        cases.iter().flat_map(|case| seeds.clone().map(move |seed| (case, seed))).collect();
-    let results = at_once(&work, |(case, seed)| {
-        let mut result = world.run(case, *seed);
-        if result.verdict.verdict == Verdict::Pass
+    let play = |case: &Scenario, seed| {
+        let mut result = world.run(case, seed);
+        if passed(&result)
             && let Some(case) = &mut result.case
         {
             case.forget();
         }
         result
-    });
+    };
+    let mut results = at_once(&cases, |case| play(case, 0));
+    let last_of = |result: &CaseResult| {
+        let long = result.case.as_ref().is_some_and(|case| case.hash.count > LONG);
+        if long && !all { last.min(LONG_LAST) } else { last }
+    };
+    let work: Vec<(&Scenario, u64)> = cases
+        .iter()
+        .zip(&results)
+        .flat_map(|(case, result)| (1..=last_of(result)).map(move |seed| (case, seed)))
+        .collect();
+    results.extend(at_once(&work, |(case, seed)| play(case, *seed)));
+
     let summary = Summary::of(&cases, &results);
     let mut complaints: Vec<String> = summary
         .dull()
@@ -233,15 +272,7 @@ fn seeds(world: &World) -> Result<(), Failed> {
             format!("{name}: {seeds} seeds give {distinct} schedules; at least {DISTINCT_PERCENT} % must be distinct")
         })
         .collect();
-    let failed = |result: &&CaseResult| !matches!(result.verdict.verdict, Verdict::Pass | Verdict::Warn);
-    for (index, result) in results.iter().filter(failed).enumerate() {
-        let CaseResult { seed, verdict, .. } = result;
-        complaints.push(if index < SHOWN_MAX {
-            anstream::adapter::strip_str(&pretty::case(result, None)).to_string()
-        } else {
-            format!("cargo conform run '{}' --seed {seed}", verdict.name)
-        });
-    }
+    complaints.extend(cases.iter().filter_map(|case| failures(case, &results)));
     // Were all cases short, nothing would have been compared.
     if summary.schedules.values().all(|(_, _, packets)| *packets < PACKETS_MIN) {
         complaints.push(format!("no case has {PACKETS_MIN} packets or more"));
@@ -249,27 +280,47 @@ fn seeds(world: &World) -> Result<(), Failed> {
     if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
 }
 
-/// From 0 to what is asked for.
-fn wanted_seeds() -> Result<RangeInclusive<u64>, Failed> {
-    let last = match env::var(SEEDS) {
-        Ok(last) => last.parse().map_err(|_| format!("{SEEDS}={last}: not the number of the last seed"))?,
-        Err(_) => SEEDS_DEFAULT,
-    };
-    Ok(0..=last)
+fn passed(result: &CaseResult) -> bool {
+    matches!(result.verdict.verdict, Verdict::Pass | Verdict::Warn)
 }
 
-/// Complains about all pairs that differ.
-fn tell<'a>(pairs: impl Iterator<Item = (&'a Trail, &'a Trail)>) -> Result<(), Failed> {
-    let mut compared = 0;
-    let differences: Vec<_> =
-        pairs.inspect(|_| compared += 1).filter_map(|(first, second)| compare(first, second)).collect();
-    if compared == 0 {
+/// The seeds with which a case fails, and the report of the first.
+fn failures(case: &Scenario, results: &[CaseResult]) -> Option<String> {
+    let failed: Vec<_> =
+        results.iter().filter(|result| result.verdict.name == case.name && !passed(result)).collect();
+    let seeds: Vec<_> = failed.iter().map(|result| result.seed.to_string()).collect();
+    let report = pretty::case(failed.first()?, Some(case));
+    Some(format!(
+        "{} fails with seeds {}\n{}",
+        case.name,
+        seeds.join(", "),
+        anstream::adapter::strip_str(&report)
+    ))
+}
+
+/// The last seed, and whether it was asked for: then long cases run with all of them too.
+fn last_seed() -> Result<(u64, bool), Failed> {
+    match env::var(SEEDS) {
+        Ok(last) => {
+            let last =
+                last.parse().map_err(|_| format!("{SEEDS}={last}: not the number of the last seed"))?;
+            Ok((last, true))
+        }
+        Err(_) => Ok((SEEDS_DEFAULT, false)),
+    }
+}
+
+/// Complains about all cases that differ.
+fn tell<'a>(compared: impl Iterator<Item = &'a Option<Difference>>) -> Result<(), Failed> {
+    let all: Vec<_> = compared.collect();
+    let differences: Vec<_> = all.iter().filter_map(|difference| difference.as_ref()).collect();
+    if all.is_empty() {
         return Err("nothing was compared".into());
     }
     if differences.is_empty() {
         return Ok(());
     }
-    let mut text = format!("{} of {compared} cases differ\n\n", differences.len());
+    let mut text = format!("{} of {} cases differ\n\n", differences.len(), all.len());
     for difference in differences.iter().take(SHOWN_MAX) {
         text.push_str(&format!("{difference}\n"));
     }

@@ -5,12 +5,16 @@ mod duet;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use duet::{Authority, Duet, Flights, Setup};
+use harness::dataplane::reference::Reference;
 use harness::observe::pcapng;
 use harness::observe::wire::{Capture, CapturedPacket};
-use harness::scenario::Link;
+use harness::scenario::{self, Link};
+use harness::sim::run::Config;
+use harness::suite::Suite;
 
 const SYN: u8 = 2;
 const ACK: u8 = 16;
@@ -67,6 +71,43 @@ fn tshark(file: &Path, arguments: &[&str]) -> Option<String> {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "tshark failed: {errors}");
     Some(String::from_utf8(output.stdout).expect("text"))
+}
+
+/// A case of the suite, recorded: the mesh layer between the sidecars is decrypted, and inside it stands the ClientHello that the app wrote on its
+/// own link.
+#[test]
+fn tshark_decrypts_a_recorded_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let suite = Suite::open(&root, "reference").expect("the suite");
+    let file = suite.scenarios().join("tls/passthrough.yaml");
+    let case = scenario::load(&file).expect("the scenario").remove(0);
+    let result = suite.run(&case, Arc::new(Reference), &Config::default());
+    let capture = result.case.expect("it ran").capture;
+    let link = |from: &str, to: &str| {
+        let wanted = Link { from: from.into(), to: to.into() };
+        let index = capture.links.iter().position(|link| *link == wanted).expect("the link");
+        u32::try_from(index).expect("few links")
+    };
+    let app_link = link("web", "web.proxy");
+    let own = capture
+        .packets
+        .iter()
+        .find(|packet| packet.link == app_link && packet.forward && !packet.payload.is_empty());
+    let hello = &own.expect("the app speaks").payload;
+    assert_eq!(hello[..2], [0x16, 0x03], "a TLS handshake record");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("capture.pcapng");
+    let out = std::fs::File::create(&path).expect("a file");
+    pcapng::write(&capture, pcapng::BASE, out).expect("written");
+
+    let mesh = "frame.interface_name == \"web.proxy->backend.proxy\" && tls.handshake.type == 1";
+    let Some(streams) = tshark(&path, &["-Y", mesh, "-T", "fields", "-e", "tcp.stream"]) else { return };
+    let stream = streams.lines().next().expect("a mesh TLS connection").trim();
+    let inside = tshark(&path, &["-q", "-z", &format!("follow,tls,raw,{stream}")]).expect("it ran before");
+    let inside: String = inside.split_whitespace().collect();
+    let hello: String = hello.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(inside.contains(&hello), "the app's ClientHello is not inside:\n{inside}");
 }
 
 #[test]

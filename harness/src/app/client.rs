@@ -6,11 +6,11 @@ use std::sync::Arc;
 use reference_dp::net::{Network, Stream};
 use tokio::sync::mpsc;
 
-use super::ClientScript;
 use super::kit::Kit;
 use super::line::{Line, Side};
 use super::run::{Outcome, run};
 use super::tls::Configs;
+use crate::language::ClientScript;
 use crate::observe::Seen;
 
 /// The client of one step. Its connections share TLS sessions if the script's options say `resume`.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::script::{Action, Script};
+use crate::language::script::{Action, Script};
 
 /// A place in a script.
 pub(super) struct Cursor<'a> {

@@ -14,7 +14,8 @@ use super::ledger::Ledger;
 use super::mesh::MeshIdentity;
 use super::record::Recorder;
 use super::tap::Tap;
-use super::tls::{Configs, TlsOptions, facts};
+use super::tls::{Configs, facts};
+use crate::language::TlsOptions;
 use crate::observe::observation::{End, Failure};
 use crate::observe::{HandshakeFacts, Seen};
 
@@ -212,8 +213,16 @@ impl<S: Stream> Line<S> {
         if self.end == Some(End::Eof) {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.conn()?.poll_read(cx, buf))?;
+        if let Err(error) = ready!(self.conn()?.poll_read(cx, buf)) {
+            // Never this end's own trouble, whatever it is called: a reset that follows a FIN may read as a broken pipe.
+            self.end.get_or_insert(failure::end(failure::failure(&error)));
+            return Poll::Ready(Err(error));
+        }
         if buf.filled().is_empty() {
+            if self.end == Some(End::Reset) {
+                // A write heard of the reset. The kernel tells of it once; what is read then only seems to be an end.
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
             self.end = Some(End::Eof);
             self.see(Seen::Eof);
         } else {
@@ -224,7 +233,7 @@ impl<S: Stream> Line<S> {
 
     /// Writes some of `data`, which is not empty.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        let n = ready!(self.conn()?.poll_write(cx, data))?;
+        let n = ready!(self.conn()?.poll_write(cx, data)).inspect_err(|error| self.heard(error))?;
         if n == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
@@ -235,7 +244,15 @@ impl<S: Stream> Line<S> {
 
     /// Moves to the socket what TLS still has.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.conn()?.poll_flush(cx)
+        let flushed = ready!(self.conn()?.poll_flush(cx));
+        Poll::Ready(flushed.inspect_err(|error| self.heard(error)))
+    }
+
+    /// Keeps what a failed write says of the other end.
+    fn heard(&mut self, error: &io::Error) {
+        if failure::failure(error) == Failure::Reset {
+            self.end.get_or_insert(End::Reset);
+        }
     }
 
     /// Closes this end's direction: close_notify in each TLS layer, then FIN.

@@ -15,8 +15,8 @@ use super::line::Side;
 use super::tls::certificates::{Authority, Credentials, Validity, self_signed, uri};
 use super::tls::verify::Anyone;
 use super::tls::{AppTls, TlsError, facts};
+use crate::language::PodIdentity;
 use crate::observe::HandshakeFacts;
-use crate::scenario::PodIdentity;
 
 /// The CA of the mesh.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 //! Client, Server -> run (the interpreter) -> Line (one connection and its records) -> Conn: socket, [mesh TLS], Tap, [app TLS]
 //! ```
 //!
-//! * [`script`] — the language: actions of one connection. [`run`] — its interpreter, over `send`, `receive` and `echo`.
+//! * [`run`] — the interpreter of [`crate::language::script`], over `send`, `receive` and `echo`.
 //! * [`client`], [`server`] — many connections over a [`reference_dp::net::Network`]; [`kit`] — what they are given.
 //! * [`mod@line`] — one connection, over its `ledger` of records and totals; [`record`] — where observations go.
 //! * [`conn`], [`tap`] — the layers of a connection; what passes at the socket.
@@ -22,7 +22,6 @@ pub mod mesh;
 mod receive;
 pub mod record;
 pub mod run;
-pub mod script;
 mod send;
 pub mod server;
 pub mod tap;
@@ -36,31 +35,3 @@ pub use client::{Client, Held};
 pub use kit::Kit;
 pub use record::{Recorder, Watch};
 pub use server::Server;
-
-use script::Script;
-use tls::TlsOptions;
-
-/// What a client does: a step's verb.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientScript {
-    /// `tls:` brings the app's own TLS, `tcp:` and `raw:` do not.
-    pub tls: Option<TlsOptions>,
-    /// What to do on each connection.
-    pub script: Script,
-    /// How many connections at once; each runs the whole script.
-    pub connections: u32,
-}
-
-/// What a server does on each connection: a pod's `app`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServerScript {
-    /// It listens.
-    Listen {
-        /// `tls:` brings the app's own TLS, `tcp:` and `raw:` do not.
-        tls: Option<TlsOptions>,
-        /// Scripts of the first, second, .. connection; the last one repeats. Never empty.
-        turns: Vec<Script>,
-    },
-    /// `refuse`: nothing listens at the app's port.
-    Refuse,
-}

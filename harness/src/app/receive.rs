@@ -11,9 +11,9 @@ use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::line::{Line, PIECE, Stop};
-use super::script::{Action, Read};
+use crate::language::script::{Action, Read};
+use crate::language::value::Payload;
 use crate::observe::Seen;
-use crate::scenario::value::Payload;
 
 /// Bytes quoted of what was expected and what came.
 const QUOTED: usize = 64;

@@ -15,9 +15,9 @@ use super::cursor::Cursor;
 use super::echo::Echo;
 use super::line::{Line, Stop};
 use super::receive::Reads;
-use super::script::{Action, Script, Send};
 use super::send::{Writes, until_blocked};
 use super::tls::Configs;
+use crate::language::script::{Action, Script, Send};
 
 /// How a script left its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

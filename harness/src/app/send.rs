@@ -7,8 +7,8 @@ use reference_dp::net::Stream;
 use tokio::time::{Sleep, sleep};
 
 use super::line::{Line, PIECE, Stop};
-use super::script::{Action, Send};
-use crate::scenario::value::Payload;
+use crate::language::script::{Action, Send};
+use crate::language::value::Payload;
 
 /// Writing actions in a row.
 pub(super) struct Writes<'a> {

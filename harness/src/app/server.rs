@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use reference_dp::net::{Accepted, Listener, Network, Stream};
 
-use super::ServerScript;
 use super::kit::Kit;
 use super::line::{Line, Side};
 use super::run::{Outcome, run};
-use super::script::Script;
-use super::tls::{Configs, TlsOptions};
+use super::tls::Configs;
+use crate::language::ServerScript;
+use crate::language::TlsOptions;
+use crate::language::script::Script;
 use crate::observe::Seen;
 
 /// After an accept that failed; without it a listener that keeps failing would stop time.

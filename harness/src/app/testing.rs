@@ -18,15 +18,18 @@ use tokio::time::Instant;
 use super::kit::Kit;
 use super::line::{Line, Side};
 use super::record::{Recorder, Watch};
-use super::script::{Action, Read, Script, Send};
 use super::tls::{AppTls, Configs, Entropy};
+use crate::language::script::{Action, Read, Script, Send};
+use crate::language::value::Payload;
 use crate::observe::observation::Ended;
 use crate::observe::{Nanos, Observation, Role, Seen};
-use crate::scenario::value::Payload;
 
-/// One end of a connection in memory. A reset makes the other end's next read or write fail, once what was sent before has been read.
+/// One end of a connection in memory. A reset makes the other end's next read or write fail, once what was sent before has been read; as a
+/// broken pipe if this end had closed its direction before.
 pub(super) struct Wire {
     io: DuplexStream,
+    closed_here: Arc<AtomicBool>,
+    closed_there: Arc<AtomicBool>,
     reset_here: Arc<AtomicBool>,
     reset_there: Arc<AtomicBool>,
 }
@@ -34,10 +37,17 @@ pub(super) struct Wire {
 /// Both ends, each taking `buffer` bytes before it blocks.
 pub(super) fn wires(buffer: usize) -> (Wire, Wire) {
     let (a, b) = tokio::io::duplex(buffer);
-    let (x, y) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let flags = || (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let ((x, y), (p, q)) = (flags(), flags());
     (
-        Wire { io: a, reset_here: x.clone(), reset_there: y.clone() },
-        Wire { io: b, reset_here: y, reset_there: x },
+        Wire {
+            io: a,
+            closed_here: p.clone(),
+            closed_there: q.clone(),
+            reset_here: x.clone(),
+            reset_there: y.clone(),
+        },
+        Wire { io: b, closed_here: q, closed_there: p, reset_here: y, reset_there: x },
     )
 }
 
@@ -50,7 +60,9 @@ impl AsyncRead for Wire {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
         if buf.filled().len() == before && self.reset_there.load(Ordering::SeqCst) {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            let closed = self.closed_there.load(Ordering::SeqCst);
+            let kind = if closed { io::ErrorKind::BrokenPipe } else { io::ErrorKind::ConnectionReset };
+            return Poll::Ready(Err(kind.into()));
         }
         Poll::Ready(Ok(()))
     }
@@ -66,6 +78,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.closed_here.store(true, Ordering::SeqCst);
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -3,7 +3,7 @@
 //! A [`Dataplane`] starts one sidecar for one pod from its Kuma resources, on any [`Network`]. In-process ones implement it for every network
 //! and so run in the simulator too; processes implement it for real sockets only, so the compiler keeps them out of the simulator.
 //!
-//! * [`reference`] — the reference dataplane; the only module that names it.
+//! * [`mod@reference`] — the reference dataplane; the only module that names it.
 
 use std::future::Future;
 use std::net::SocketAddr;

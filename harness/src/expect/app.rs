@@ -3,7 +3,8 @@
 use super::ends::Judge;
 use super::scene;
 use super::words::finding;
-use super::{Answer, EndCheck, Finding, Moment};
+use super::{Answer, Finding, Moment};
+use crate::language::EndCheck;
 use crate::observe::Seen;
 
 impl EndCheck {

@@ -3,9 +3,10 @@
 use super::app::unfinished;
 use super::scene::{self, Connection};
 use super::words::finding;
-use super::{Answer, BytesCheck, Finding, Moment, Sameness};
+use super::{Answer, Finding, Moment};
+use crate::language::Verb;
+use crate::language::{BytesCheck, Sameness};
 use crate::observe::observation::{Ended, Flow};
-use crate::scenario::Verb;
 
 /// Totals of one connection, and where they were seen.
 type Totals<'a> = (usize, &'a Ended);

@@ -1,12 +1,13 @@
 //! The arguments of `client` and `app`, judged over the connections of one end.
 
+use super::Finding;
 use super::received::received;
 use super::scene::Connection;
 use super::words::{self, finding};
-use super::{EndCheck, Finding};
+use crate::language::EndCheck;
+use crate::language::value::{Count, Match, Span};
 use crate::observe::observation::End;
 use crate::observe::{HandshakeFacts, Nanos, Seen};
-use crate::scenario::value::{Count, Match, Span};
 
 /// One check at work.
 pub(super) struct Judge<'a> {

@@ -1,6 +1,7 @@
 //! One place that knows all checks.
 
-use super::{Answer, Check, Moment};
+use super::{Answer, Moment};
+use crate::language::Check;
 
 impl Check {
     /// The answer of this check at `moment`.

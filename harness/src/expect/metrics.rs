@@ -1,6 +1,8 @@
 //! `metrics`: a sidecar's signals by meaning.
 
-use super::{Answer, Count, Finding, MetricsCheck, Moment};
+use super::{Answer, Finding, Moment};
+use crate::language::MetricsCheck;
+use crate::language::value::Count;
 use crate::observe::dictionary::DictionaryError;
 use crate::observe::metrics::Metrics;
 

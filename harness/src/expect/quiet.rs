@@ -1,8 +1,9 @@
 //! `quiet`: sockets of hosts at a moment.
 
 use super::words::{self, finding};
-use super::{Answer, Finding, Moment, QuietCheck, SocketCount};
-use crate::scenario::value::Count;
+use super::{Answer, Finding, Moment, SocketCount};
+use crate::language::QuietCheck;
+use crate::language::value::Count;
 
 impl QuietCheck {
     /// Judges the sockets as counted at this moment.

@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 use super::scene::Connection;
 use super::words;
+use crate::language::value::{BytesMatch, Count, Payload};
 use crate::observe::Seen;
-use crate::scenario::value::{BytesMatch, Count, Payload};
 
 /// What is known of the bytes received.
 struct Known {

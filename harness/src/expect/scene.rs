@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Moment;
-use crate::app::script::{Action, Script};
-use crate::app::{ClientScript, ServerScript};
+use crate::language::script::{Action, Script};
+use crate::language::{ClientScript, ServerScript};
+use crate::language::{Scenario, Step, Target, Verb};
 use crate::observe::observation::{End, Ended};
 use crate::observe::{HandshakeFacts, Nanos, Observation, Role, Seen};
-use crate::scenario::{Scenario, Step, Target, Verb};
 
 /// One connection, as one end saw it.
 #[derive(Debug)]

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Expectation, Finding, Moment, Run};
-use crate::app::script::Script;
-use crate::app::tls::TlsOptions;
-use crate::app::{ClientScript, ServerScript};
+use super::{Answer, Finding, Moment, Run};
+use crate::language::Expectation;
+use crate::language::TlsOptions;
+use crate::language::script::Script;
+use crate::language::{ClientScript, ServerScript};
+use crate::language::{Mesh, Mtls, Pod, ProxyKind, Scenario, Step, Target, Verb};
 use crate::observe::dictionary::Dictionary;
 use crate::observe::observation::{End, Ended, Flow};
 use crate::observe::{Nanos, Observation, Role, Seen};
-use crate::scenario::{Mesh, Mtls, Pod, ProxyKind, Scenario, Step, Target, Verb};
 
 /// A run of a scenario with the pods `web` and `backend`, and steps in which `web` calls `backend`.
 pub(crate) struct Story {
@@ -129,7 +130,7 @@ fn pod(name: &str, tls: Option<TlsOptions>) -> Pod {
         proxy: ProxyKind::Default,
         identity: None,
         ready: true,
-        outbounds: crate::scenario::Outbounds::default(),
+        outbounds: crate::language::Outbounds::default(),
     }
 }
 
@@ -182,7 +183,7 @@ pub(crate) fn only(answer: Answer) -> Finding {
 }
 
 /// An expectation of these checks.
-pub(crate) fn expectation(checks: Vec<super::Check>, proves: &[&str]) -> Expectation {
+pub(crate) fn expectation(checks: Vec<crate::language::Check>, proves: &[&str]) -> Expectation {
     let proves = proves.iter().map(|clause| (*clause).to_owned()).collect();
     Expectation { checks, proves, level: None, line: 7 }
 }

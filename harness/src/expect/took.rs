@@ -3,7 +3,8 @@
 use super::app::unfinished;
 use super::ends::within;
 use super::words::{self, finding};
-use super::{Answer, Moment, TookCheck, scene};
+use super::{Answer, Moment, scene};
+use crate::language::TookCheck;
 
 impl TookCheck {
     /// Judges the time from the step's begin to its end.

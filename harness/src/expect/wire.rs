@@ -5,10 +5,12 @@ mod view;
 use std::time::Duration;
 
 use super::metrics::describe;
-use super::{Answer, Count, Finding, Moment, WireCheck};
+use super::{Answer, Finding, Moment};
+use crate::language::WireCheck;
+use crate::language::value::Count;
+use crate::language::value::Match;
 use crate::observe::wire::WireConnection;
 use crate::observe::{Nanos, Role, Seen};
-use crate::scenario::value::Match;
 use view::{Unknown, View};
 
 /// What one argument says of one connection: nothing wrong, what was found instead, or why that can't be told.
@@ -41,7 +43,7 @@ impl WireCheck {
         judging.answer()
     }
 
-    /// When connections that count were opened.
+    /// When connections that count were opened, both ends included: steps share no instant.
     fn window(&self, moment: &Moment<'_>) -> Result<(Nanos, Nanos), String> {
         let Some(step) = &self.step else { return Ok((0, moment.until)) };
         let when = |seen: &Seen| {

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::Finding;
+use crate::language::value::{BytesMatch, Count, Match, Payload, Span};
 use crate::observe::Nanos;
-use crate::scenario::value::{BytesMatch, Count, Match, Payload, Span};
 
 /// A finding on argument `what`.
 pub(crate) fn finding(

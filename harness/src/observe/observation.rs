@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::language::End;
+
 /// Nanoseconds of the run's clock since its start (virtual in the simulator).
 pub type Nanos = u64;
 
@@ -154,28 +156,6 @@ pub struct Ended {
     pub sent: Flow,
     /// Inside TLS, in this step: what this end received.
     pub received: Flow,
-}
-
-/// How the other end's direction ended, as this end saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum End {
-    /// A clean end (FIN; TLS: after close_notify).
-    Eof,
-    /// A reset.
-    Reset,
-    /// TLS ended without close_notify.
-    Truncated,
-    /// A TLS alert or record error.
-    TlsError,
-    /// This end closed first and did not look.
-    Closed,
-    /// Nothing ended it before the run did.
-    Open,
-    /// Never established.
-    Refused,
-    /// Connection attempt given up by the kernel.
-    TimedOut,
 }
 
 /// The bytes of one direction of a connection.

@@ -149,7 +149,7 @@ mod tests {
     use pcap_file::pcapng::{Block, PcapNgReader};
 
     use super::*;
-    use crate::scenario::Link;
+    use crate::language::Link;
 
     fn packet(at: u64, seq: u32, flags: u8, payload: &'static [u8]) -> CapturedPacket {
         CapturedPacket {

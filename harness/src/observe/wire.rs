@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Nanos;
 use super::flow::Reassembly;
 use super::tls::{self, KeyLog};
-use crate::scenario::Link;
+use crate::language::Link;
 
 /// One TCP connection over one link, read from its packets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct TlsView {
     /// Protocols the ClientHello offers.
     pub alpn: Vec<String>,
     /// Version agreed on; `None` when the server never answered.
-    pub version: Option<crate::app::tls::TlsVersion>,
+    pub version: Option<crate::language::TlsVersion>,
     /// The client's certificate, DER, leaf; `None` when none was sent or the secrets are missing.
     pub client_certificate: Option<Vec<u8>>,
     /// The server's certificate.

@@ -99,17 +99,24 @@ fn packets(first: &Trail, second: &Trail) -> Option<Place> {
         return None;
     }
     let Some((index, a, b)) = parting(&first.packets, &second.packets) else {
-        // The digests see payload that the capture's bound cut off.
+        // The digests see what was not kept: later packets, and payload beyond the capture's bound.
         let (a, b) = (words::hash(first), words::hash(second));
-        return Some(Place::new("trace hash; all packets are the same as far as they were kept", a, b));
+        return Some(Place::new(
+            format!(
+                "trace hash; the first {} packets are the same as far as they were kept",
+                first.packets.len()
+            ),
+            a,
+            b,
+        ));
     };
     let what = match (a, b) {
         (Some(a), Some(b)) => format!("packet {index}, in its {}", a.differs_in(b).join(", ")),
         _ => format!("packet {index}, which only one has"),
     };
-    let mut place = Place::new(what, words::packet(a), words::packet(b));
+    let mut place = Place::new(what, words::packet(first, a), words::packet(second, b));
     place.before =
-        index.checked_sub(1).map(|last| words::packet(first.packets.get(last))).into_iter().collect();
+        index.checked_sub(1).map(|last| words::packet(first, first.packets.get(last))).into_iter().collect();
     Some(place)
 }
 

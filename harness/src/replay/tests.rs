@@ -9,7 +9,7 @@ fn packet(at: u64, payload: &str) -> Packet {
     let end = |last| SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 4000);
     Packet {
         at,
-        link: "web.proxy->backend.proxy".to_owned(),
+        link: 0,
         forward: true,
         src: end(1),
         dst: end(2),
@@ -18,8 +18,8 @@ fn packet(at: u64, payload: &str) -> Packet {
         ack: 2,
         window: 65535,
         len: 1,
-        head: payload.to_owned(),
-        digest: payload.repeat(32),
+        head: hex::decode(payload).unwrap_or_default(),
+        digest: 0xd1_9e57,
         dropped: false,
     }
 }
@@ -39,6 +39,7 @@ fn trail() -> Trail {
         name: "tcp/a".to_owned(),
         seed: 7,
         hash: Some(TraceHash { packets: "p".to_owned(), schedule: "s".to_owned(), count: 3 }),
+        links: vec!["web.proxy->backend.proxy".to_owned()],
         packets: vec![packet(1, "aa"), packet(2_000_000, "bb"), packet(3_000_000, "cc")],
         draw_count: 10,
         draws: (0..10).map(|index| draw(index, index)).collect(),
@@ -166,6 +167,26 @@ fn all_else_counts_too() {
     assert!(text.contains("verdict, line 2 of its JSON"), "{text}");
     let text = told(|trail| trail.seed = 8);
     assert!(text.contains("name or seed"), "{text}");
+}
+
+#[test]
+fn a_fingerprint_tells_all_parts_apart() {
+    let changes: [fn(&mut Trail); 8] = [
+        |trail| trail.seed = 8,
+        |trail| trail.hash = None,
+        |trail| trail.draw_count = 11,
+        |trail| trail.draws[3].value = 9,
+        |trail| trail.observations[0].at = 0,
+        |trail| trail.scrapes[0].body = Err("gone".to_owned()),
+        |trail| trail.sockets.clear(),
+        |trail| trail.verdict.clear(),
+    ];
+    assert_eq!(trail().fingerprint(), trail().fingerprint());
+    for (index, change) in changes.iter().enumerate() {
+        let mut other = trail();
+        change(&mut other);
+        assert_ne!(trail().fingerprint(), other.fingerprint(), "change {index}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::expect::{Scrape, SocketCount};
-use crate::observe::wire::{Capture, CapturedPacket};
+use crate::observe::wire::CapturedPacket;
 use crate::observe::{Nanos, Observation};
 use crate::sim::capture::TraceHash;
 use crate::sim::random;
@@ -14,6 +14,8 @@ use crate::suite::CaseResult;
 
 /// Payload bytes shown of a packet.
 const HEAD: usize = 24;
+/// Packets that are kept: a transfer of gigabytes has millions, and plays that part do so early.
+const PACKETS_MAX: usize = 1 << 16;
 
 /// All that a play of a case leaves. Two plays with one seed leave the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +26,9 @@ pub struct Trail {
     pub seed: u64,
     /// Digests of its packets; `None` when the case broke.
     pub hash: Option<TraceHash>,
-    /// Its packets.
+    /// Links, `A->B`, by index.
+    pub links: Vec<String>,
+    /// Its first packets; the digests are of all.
     pub packets: Vec<Packet>,
     /// How many random draws there were.
     pub draw_count: u64,
@@ -45,8 +49,8 @@ pub struct Trail {
 pub struct Packet {
     /// Virtual time.
     pub at: Nanos,
-    /// The link, `A->B`, as it is named.
-    pub link: String,
+    /// Index of the link.
+    pub link: u32,
     /// Whether it goes from the link's first host to its second.
     pub forward: bool,
     /// Sender.
@@ -63,10 +67,10 @@ pub struct Packet {
     pub window: u16,
     /// Payload length.
     pub len: u32,
-    /// The first bytes of the payload, hexadecimal.
-    pub head: String,
-    /// SHA-256 of the payload as far as it was kept, hexadecimal; empty for none.
-    pub digest: String,
+    /// The first bytes of the payload.
+    pub head: Vec<u8>,
+    /// The first bytes of the SHA-256 of the payload as far as it was kept, big-endian.
+    pub digest: u64,
     /// Whether the link dropped it.
     pub dropped: bool,
 }
@@ -94,6 +98,7 @@ impl Trail {
             name: result.verdict.name.clone(),
             seed: result.seed,
             hash: None,
+            links: Vec::new(),
             packets: Vec::new(),
             draw_count: 0,
             draws: Vec::new(),
@@ -105,7 +110,8 @@ impl Trail {
         let Some(case) = &result.case else { return empty };
         Self {
             hash: Some(case.hash.clone()),
-            packets: case.capture.packets.iter().map(|packet| Packet::of(packet, &case.capture)).collect(),
+            links: case.capture.links.iter().map(ToString::to_string).collect(),
+            packets: case.capture.packets.iter().take(PACKETS_MAX).map(Packet::of).collect(),
             draw_count: case.draws.0,
             draws: case.draws.1.iter().map(Draw::of).collect(),
             observations: case.run.observations.clone(),
@@ -116,13 +122,27 @@ impl Trail {
     }
 }
 
+impl Trail {
+    /// A digest of all: trails with the same are the same, packets that were not kept included.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        // Packets are in the trace hash.
+        let rest = (
+            (&self.name, self.seed, &self.hash, self.draw_count),
+            (&self.draws, &self.observations, &self.scrapes, &self.sockets, &self.verdict),
+        );
+        // Plain data: it always serialises.
+        let text = serde_json::to_vec(&rest).unwrap_or_else(|error| error.to_string().into_bytes());
+        hex::encode(Sha256::digest(text))
+    }
+}
+
 impl Packet {
-    fn of(packet: &CapturedPacket, capture: &Capture) -> Self {
-        let link = usize::try_from(packet.link).ok().and_then(|index| capture.links.get(index));
+    fn of(packet: &CapturedPacket) -> Self {
         let payload = &packet.payload;
         Self {
             at: packet.at,
-            link: link.map_or_else(|| packet.link.to_string(), ToString::to_string),
+            link: packet.link,
             forward: packet.forward,
             src: packet.src,
             dst: packet.dst,
@@ -131,8 +151,8 @@ impl Packet {
             ack: packet.ack,
             window: packet.window,
             len: packet.len,
-            head: hex::encode(&payload[..payload.len().min(HEAD)]),
-            digest: if payload.is_empty() { String::new() } else { hex::encode(Sha256::digest(payload)) },
+            head: payload[..payload.len().min(HEAD)].to_vec(),
+            digest: digest(payload),
             dropped: packet.dropped,
         }
     }
@@ -154,6 +174,12 @@ impl Packet {
         ];
         parts.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part).collect()
     }
+}
+
+fn digest(payload: &[u8]) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(payload).into();
+    let (first, _) = digest.split_at(8);
+    first.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 impl Draw {

@@ -23,9 +23,11 @@ pub(super) fn hash(trail: &Trail) -> String {
 }
 
 /// `0.012000000 s  web.proxy->backend.proxy  10.0.0.1:40000 > 10.0.0.2:15006  PSH ACK seq 1 ack 2 window 65535 len 5  68656c6c6f`.
-pub(super) fn packet(packet: Option<&Packet>) -> String {
+pub(super) fn packet(trail: &Trail, packet: Option<&Packet>) -> String {
     let Some(packet) = packet else { return NOTHING.to_owned() };
-    let Packet { link, src, dst, seq, ack, window, len, .. } = packet;
+    let link = usize::try_from(packet.link).ok().and_then(|index| trail.links.get(index));
+    let link = link.map_or("?", String::as_str);
+    let Packet { src, dst, seq, ack, window, len, .. } = packet;
     let time = format!("{}.{:09} s", packet.at / 1_000_000_000, packet.at % 1_000_000_000);
     let direction = if packet.forward { "" } else { " (back)" };
     let flags: Vec<_> =
@@ -40,9 +42,12 @@ pub(super) fn packet(packet: Option<&Packet>) -> String {
 
 /// The first bytes, and a digest that tells the others.
 fn payload(packet: &Packet) -> String {
-    let Some(digest) = packet.digest.get(..12) else { return String::new() };
-    let whole = packet.head.len() / 2 == usize::try_from(packet.len).unwrap_or(usize::MAX);
-    format!("  {}{}  sha256 {digest}..", packet.head, if whole { "" } else { ".." })
+    if packet.head.is_empty() {
+        return String::new();
+    }
+    let whole = packet.head.len() == usize::try_from(packet.len).unwrap_or(usize::MAX);
+    let rest = if whole { "" } else { ".." };
+    format!("  {}{rest}  sha256 {:016x}..", hex::encode(&packet.head), packet.digest)
 }
 
 /// `#17  link/a->b/latency: 3 below 10`.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use crate::scenario::Scenario;
+use crate::language::Scenario;
 use crate::suite::CaseResult;
 use crate::verdict::Verdict;
 

@@ -6,8 +6,9 @@ use anstyle::{AnsiColor, Style};
 
 use super::Summary;
 use super::observations::{seconds, table};
-use crate::expect::{Finding, Level};
-use crate::scenario::Scenario;
+use crate::expect::Finding;
+use crate::language::Level;
+use crate::language::Scenario;
 use crate::suite::CaseResult;
 use crate::verdict::Verdict;
 

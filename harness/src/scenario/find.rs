@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Scenario;
 use super::diagnostic::{Diagnostic, Diagnostics, Kind, Problem};
 use super::load::{load_as, name_below};
+use crate::language::Scenario;
 
 /// How deep folders may nest; nobody sorts scenarios deeper.
 const MAX_DEPTH: usize = 16;

@@ -5,13 +5,13 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::Scenario;
 use super::decode::decode;
 use super::diagnostic::{Diagnostics, Kind, Problem};
 use super::file::File;
 use super::matrix::Matrix;
 use super::node::{Node, ScalarKind, Value};
 use super::{resolve, yaml};
+use crate::language::Scenario;
 use crate::requirements::Requirements;
 
 /// Reads the scenarios of a text: one, or one for each combination of its matrix. `name` is the case's name without matrix values, `file` is

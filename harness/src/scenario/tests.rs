@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::value::{BytesMatch, Count, Match, Payload};
 use super::*;
-use crate::app::script::{Action, Read};
-use crate::app::tls::TlsVersion;
-use crate::expect::Check;
+use crate::language::Check;
+use crate::language::TlsVersion;
+use crate::language::script::{Action, Read};
+use crate::language::value::{BytesMatch, Count, Match, Payload};
 
 /// A file that is right, with steps and expectations to be filled in.
 fn with(steps: &str, expect: &str) -> String {
@@ -87,7 +87,7 @@ fn a_short_file_is_read_with_its_defaults() {
         panic!("{expectation:?}");
     };
     assert_eq!(client.received, Some(BytesMatch::Equal(Payload::Literal("hello".into()))));
-    assert_eq!(client.end, Some(Match::Any(vec![crate::observe::observation::End::Eof])));
+    assert_eq!(client.end, Some(Match::Any(vec![crate::language::End::Eof])));
 }
 
 #[test]

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::kernel::Segment;
+use crate::language::Link;
 use crate::observe::Nanos;
 use crate::observe::wire::{Capture, CapturedPacket};
-use crate::scenario::Link;
 
 /// Digests of a packet trace, hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -444,7 +444,9 @@ impl KernelStream {
         let limit = limit.min(buf.remaining());
         if end.surplus.is_empty() {
             if end.reset {
-                return Poll::Ready(end.report().map_or(Ok(()), Err));
+                // Linux: a FIN that came first is what a reader sees, whatever came after it.
+                let report = if end.peer_fin { None } else { end.report() };
+                return Poll::Ready(report.map_or(Ok(()), Err));
             }
             let host = end.host;
             let End { raw: Some(raw), surplus, .. } = &mut *end else { return Poll::Ready(Err(gone())) };

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::kernel::{Flags, Segment, Tuple};
 use super::random::{Draws, Random};
 use super::topology::Kind;
+use crate::language::{Condition, Direction, Latency};
 use crate::observe::Nanos;
-use crate::scenario::{Condition, Direction, Latency};
 
 /// Linux's first retransmission timeout, and the bounds of its doubling (tcp(7), RFC 6298 with Linux's minimum).
 const RTO: Duration = Duration::from_millis(200);

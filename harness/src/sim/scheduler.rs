@@ -3,9 +3,10 @@
 //! It waits on two things, the work that socket calls raise and the next packet that is due; everything between is empty time and costs
 //! nothing. At each instant it yields until no task touches a socket any more, then delivers, then collects what hosts send.
 //!
-//! It also mends what the kernel leaves out (see [`super::kernel`]): a RST for data to a closed socket, the end of orphans, resets.
+//! It also mends what the kernel leaves out (see `kernel`): a RST for data to a closed socket, the end of orphans, resets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,9 +19,9 @@ use super::kernel::{Flags, Kernel, Segment, Sockets, Tuple};
 use super::link::{self, Fate, Lane, LanePair};
 use super::random::Draws;
 use super::topology::{HostId, Topology};
+use crate::language::{Condition, Direction, Fault, Link, When};
 use crate::observe::Nanos;
 use crate::observe::wire::Capture;
-use crate::scenario::{Condition, Direction, Fault, Link, When};
 
 /// How often the scheduler may go round at one instant before the run counts as a livelock.
 const ROUNDS_MAX: u64 = 200_000;
@@ -217,17 +218,35 @@ impl Wires {
     /// Sockets of a host, by state; see `netstat`.
     #[must_use]
     pub fn sockets_of(&self, host: HostId) -> BTreeMap<String, u32> {
-        self.sockets_but(host, &[])
+        self.count_sockets(host, |_, _, _| true)
     }
 
-    /// As [`Self::sockets_of`], without those at these ports of the host.
+    /// As [`Self::sockets_of`], but only those that a process holds, and not those at these ports: a closed connection that the kernel still sees to its
+    /// end (for as long as its packets vanish) is nobody's leak.
     #[must_use]
-    pub fn sockets_but(&self, host: HostId, ports: &[u16]) -> BTreeMap<String, u32> {
+    pub fn held_sockets(&self, host: HostId, but: &[u16]) -> BTreeMap<String, u32> {
+        self.count_sockets(host, |state, local, remote| {
+            let closing = matches!(state, "FIN_WAIT1" | "FIN_WAIT2" | "CLOSING" | "LAST_ACK");
+            let held = match (local, remote) {
+                (SocketAddr::V4(local), Some(SocketAddr::V4(remote))) => {
+                    self.0.sockets.is_live((local, remote))
+                }
+                _ => true,
+            };
+            (held || !closing) && !but.contains(&local.port())
+        })
+    }
+
+    fn count_sockets(
+        &self,
+        host: HostId,
+        counts: impl Fn(&str, SocketAddr, Option<SocketAddr>) -> bool,
+    ) -> BTreeMap<String, u32> {
         let mut by_state = BTreeMap::new();
         let state = self.state();
         let Some(address) = state.topology.get(host).addresses.first() else { return by_state };
-        for (name, local, _) in Kernel::netstat(*address) {
-            if !ports.contains(&local.port()) {
+        for (name, local, remote) in Kernel::netstat(*address) {
+            if counts(name, local, remote) {
                 *by_state.entry(name.to_owned()).or_default() += 1;
             }
         }

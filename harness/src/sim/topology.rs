@@ -14,7 +14,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use crate::scenario::{Link, ProxyKind, Scenario};
+use crate::language::{Link, ProxyKind, Scenario};
 
 /// Name of the host from which the world itself calls (scrapes).
 pub const WORLD: &str = "world";

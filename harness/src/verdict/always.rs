@@ -1,7 +1,8 @@
 //! What holds in every case without being asked for: no hang, no leak, no app that was told something else than its script expects.
 
 use super::{AFTER_DRAIN, AlwaysVerdict, DEADLINE, Verdict};
-use crate::expect::{Check, EndCheck, Expectation, Finding, Run, quiet, scene, words};
+use crate::expect::{Finding, Run, quiet, scene, words};
+use crate::language::{Check, EndCheck, Expectation};
 use crate::observe::{Role, Seen};
 
 /// Judges all of them.

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::expect::SocketCount;
 use crate::expect::testing::{Story, connected, expectation, totals};
-use crate::expect::{Check, EndCheck, MetricsCheck, SocketCount};
+use crate::language::value::{Count, Match};
+use crate::language::{Check, EndCheck, MetricsCheck};
 use crate::observe::observation::{End, Ended};
-use crate::scenario::value::{Count, Match};
 
 fn ends(end: End) -> Check {
     let end = Some(Match::Any(vec![end]));

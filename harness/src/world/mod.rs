@@ -16,8 +16,8 @@ use reference_dp::clock::Clock;
 use reference_dp::net::Network;
 use reference_dp::spawn::Spawn;
 
+use crate::language::{Fault, Link};
 use crate::observe::Nanos;
-use crate::scenario::{Fault, Link};
 
 mod log;
 mod scrape;
@@ -63,6 +63,6 @@ pub trait Ground: Send + Sync + 'static {
     /// Waits until nothing moved for `quiet`, at most for `limit`.
     fn settle(&self, quiet: Duration, limit: Duration) -> impl Future<Output = ()> + Send;
 
-    /// Sockets of a host by state, but those at `but` ports of it; `TASK` counts tasks where a ground knows them.
+    /// Sockets that processes of a host hold, by state, but those at `but` ports of it; `TASK` counts tasks where a ground knows them.
     fn sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32>;
 }

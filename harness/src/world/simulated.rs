@@ -15,9 +15,9 @@ use super::stage::{Played, SetUpError, Stage};
 use crate::app::tls::Entropy;
 use crate::dataplane::Dataplane;
 use crate::expect::Run;
+use crate::language::{Fault, Link, Scenario};
 use crate::observe::Nanos;
 use crate::observe::wire::{self, Capture};
-use crate::scenario::{Fault, Link, Scenario};
 use crate::sim::capture::TraceHash;
 use crate::sim::crypto;
 use crate::sim::host::TaskPanic;
@@ -180,7 +180,7 @@ impl Ground for Simulated {
 
     fn sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
         let host = self.host(host);
-        let mut by_state = self.0.wires.sockets_but(host, but);
+        let mut by_state = self.0.wires.held_sockets(host, but);
         // What runs beside the admin endpoint is not known: tasks count only when everything must be gone.
         let tasks = u32::try_from(self.0.spawn(host).running()).unwrap_or(u32::MAX);
         if but.is_empty() && tasks > 0 {

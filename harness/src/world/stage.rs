@@ -14,10 +14,11 @@ use crate::app::mesh::{MeshCa, MeshIdentity};
 use crate::app::tls::AppTls;
 use crate::app::{Held, Kit, Recorder, Server};
 use crate::dataplane::{self, Dataplane, Sidecar as _};
-use crate::expect::{Check, Expectation, Scrape, SocketCount};
+use crate::expect::{Scrape, SocketCount};
 use crate::kuma;
+use crate::language::{Check, Expectation};
+use crate::language::{Mtls, Pod, ProxyKind, Scenario};
 use crate::observe::{Observation, Role};
-use crate::scenario::{Mtls, Pod, ProxyKind, Scenario};
 use crate::verdict::{AFTER_DRAIN, DEADLINE, QUIET};
 
 /// Nothing moved for so long: what a step set in motion has come to rest.
@@ -28,9 +29,6 @@ const QUIET_FOR: Duration = Duration::from_secs(1);
 const RESTLESS: Duration = Duration::from_secs(120);
 /// What a sidecar has to drain once all apps are gone.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
-/// A closed socket waits for the other end's FIN for a minute; after it nothing of it may be left.
-const FIN_WAIT: Duration = Duration::from_secs(61);
-
 /// The set-up failed: says nothing about the dataplane's behaviour.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the set-up failed: {0}")]
@@ -266,13 +264,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             // One that does not get there shows in its sockets.
             let _ = timeout(DRAIN_LIMIT, sidecar.drain()).await;
         }
-        self.ground.settle(SETTLED, FIN_WAIT).await;
-        let hosts = self.hosts();
-        let waits =
-            |host: &String| self.ground.sockets(host, &[kuma::ADMIN_PORT]).keys().any(|s| s.contains("WAIT"));
-        if hosts.iter().any(waits) {
-            tokio::time::sleep(FIN_WAIT).await;
-        }
+        self.settle().await;
         for (pod, _) in &sidecars {
             self.count(Some(AFTER_DRAIN), &proxy_host(pod), &[kuma::ADMIN_PORT]);
         }
@@ -280,8 +272,8 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             sidecar.stop();
         }
         self.settle().await;
-        for host in &hosts {
-            self.count(Some(AFTER_DRAIN), host, &[]);
+        for host in self.hosts() {
+            self.count(Some(AFTER_DRAIN), &host, &[]);
         }
     }
 

@@ -4,14 +4,18 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::Ground;
 use super::stage::{SetUpError, Stage};
 use crate::app::Client;
 use crate::dataplane::Dataplane;
 use crate::kuma;
+use crate::language::{ProxyAct, ProxyKind, Step, Target, Verb};
 use crate::observe::{Role, Seen};
-use crate::scenario::{ProxyAct, ProxyKind, Step, Target, Verb};
+
+/// Steps share no instant, so that what was seen at one belongs to one step.
+const BETWEEN_STEPS: Duration = Duration::from_millis(1);
 
 type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -20,6 +24,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     pub(super) async fn run_steps(&self, steps: &[Step]) {
         for step in steps {
             self.run_step(step).await;
+            tokio::time::sleep(BETWEEN_STEPS).await;
         }
     }
 

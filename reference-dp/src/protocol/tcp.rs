@@ -45,7 +45,9 @@ where
     let mut timer = pin!(sleep_until(activity.deadline()));
     poll_fn(|cx| {
         let mut moved = out.poll(cx, downstream, upstream, exchange);
+        back.source_broke |= out.sink_broke();
         moved |= back.poll(cx, upstream, downstream, exchange);
+        out.source_broke |= back.sink_broke();
         if first.is_none() {
             first = [&out, &back]
                 .into_iter()
@@ -133,6 +135,9 @@ struct Direction {
     end: usize,
     /// Whether the writer may hold bytes back.
     unflushed: bool,
+    /// The source failed when it was written to. The kernel tells of a reset once, to whoever asks first: read now, the source would only seem
+    /// to end.
+    source_broke: bool,
     state: State,
 }
 
@@ -153,7 +158,7 @@ enum State {
 impl Direction {
     fn new(from: Side) -> Self {
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        Self { from, buffer, start: 0, end: 0, unflushed: false, state: State::Open }
+        Self { from, buffer, start: 0, end: 0, unflushed: false, source_broke: false, state: State::Open }
     }
 
     const fn to(&self) -> Side {
@@ -161,6 +166,11 @@ impl Direction {
             Side::Downstream => Side::Upstream,
             Side::Upstream => Side::Downstream,
         }
+    }
+
+    /// Whether the side that this direction writes to broke off.
+    fn sink_broke(&self) -> bool {
+        matches!(self.state, State::Broken { by } if by == self.to())
     }
 
     fn saw_end(&self) -> bool {
@@ -258,6 +268,9 @@ impl Direction {
                 return Poll::Pending;
             }
             Poll::Ready(Err(_)) => self.state = State::Flushing { by: self.from },
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() && self.source_broke => {
+                self.state = State::Flushing { by: self.from };
+            }
             Poll::Ready(Ok(())) if buffer.filled().is_empty() => self.state = State::Ended,
             Poll::Ready(Ok(())) => {
                 (self.start, self.end) = (0, buffer.filled().len());

@@ -7,14 +7,14 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::app::mesh::{MeshCa, MeshIdentity};
-use crate::app::script::{Action, Script};
 use crate::app::server::Server;
 use crate::app::testing::*;
-use crate::app::tls::{TlsOptions, TlsVersion};
-use crate::app::{ClientScript, ServerScript};
+use crate::language::PodIdentity;
+use crate::language::script::{Action, Script};
+use crate::language::{ClientScript, ServerScript};
+use crate::language::{TlsOptions, TlsVersion};
 use crate::observe::observation::{End, Failure};
 use crate::observe::{HandshakeFacts, Role};
-use crate::scenario::PodIdentity;
 
 /// A server on a loopback port, and a client's kit.
 struct Scene {

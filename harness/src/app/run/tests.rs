@@ -7,9 +7,9 @@ use tokio::time::{Instant, timeout};
 use super::*;
 use crate::app::conn::Base;
 use crate::app::line::Side;
-use crate::app::script::Read;
 use crate::app::testing::*;
-use crate::app::tls::{TlsOptions, TlsVersion};
+use crate::language::script::Read;
+use crate::language::{TlsOptions, TlsVersion};
 use crate::observe::observation::{End, Failure};
 use crate::observe::{Role, Seen};
 
@@ -60,7 +60,7 @@ fn client_tls() -> TlsOptions {
 /// SHA-256 of `len` bytes of pattern 0, by the definition in `value`.
 fn pattern_digest(len: u64) -> String {
     let mut bytes = vec![0; usize::try_from(len).unwrap()];
-    crate::scenario::value::pattern(0, 0, &mut bytes);
+    crate::language::value::pattern(0, 0, &mut bytes);
     hex::encode(Sha256::digest(&bytes))
 }
 
@@ -220,7 +220,7 @@ async fn until_blocked_tells_how_much_went() {
     assert!(notes.of(Role::Client).contains(&Seen::Blocked { after: 1000 }));
     // The pattern repeats: 100 times its 10 bytes.
     let mut ten = [0; 10];
-    crate::scenario::value::pattern(0, 0, &mut ten);
+    crate::language::value::pattern(0, 0, &mut ten);
     assert_eq!(notes.total(Role::App).received.sha256, hex::encode(Sha256::digest(ten.repeat(100))));
 }
 
@@ -304,6 +304,15 @@ async fn starttls_turns_to_tls_midway() {
     assert!(client.wire_sent.head.starts_with(&format!("{}1603", hex::encode("STARTTLS\r\n"))));
     let handshakes = |role| notes.of(role).iter().filter(|s| matches!(s, Seen::Handshake(_))).count();
     assert_eq!((handshakes(Role::Client), handshakes(Role::App)), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_read_after_this_ends_own_half_close_is_the_other_ends_doing() {
+    let app = script([Action::HalfClose, Action::Reset]);
+    let notes = plain(script([Action::HalfClose, read_eof()]), app).await;
+    let client = notes.total(Role::Client);
+    assert_eq!(notes.of(Role::Client)[1..], [Seen::Failed { error: Failure::BrokenPipe }]);
+    assert_eq!((client.end, client.done), (End::Reset, false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,8 @@ use rustls_pki_types::ServerName;
 
 use super::certificates::{Credentials, Validity, dns};
 use super::verify::AnyName;
-use super::{AppTls, TlsError, TlsOptions, TlsVersion};
+use super::{AppTls, TlsError};
+use crate::language::{TlsOptions, TlsVersion};
 
 /// Makes a configuration for each set of options once, so that the connections of one app or step share its certificate and its sessions.
 /// Nothing is shared between two of these.

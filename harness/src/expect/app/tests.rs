@@ -2,9 +2,9 @@ use bytes::Bytes;
 
 use super::*;
 use crate::expect::testing::{Story, accepted, connected, only, received, totals, whats};
+use crate::language::value::{BytesMatch, Count, Match, Payload, Span};
 use crate::observe::HandshakeFacts;
 use crate::observe::observation::{End, Ended, Failure};
-use crate::scenario::value::{BytesMatch, Count, Match, Payload, Span};
 
 fn exactly(n: u64) -> Option<Count> {
     Some(Count::Within(vec![(n, n)]))
@@ -115,7 +115,7 @@ fn findings_speak_in_words() {
 fn received_knows_all_its_forms() {
     let big: Vec<u8> = {
         let mut bytes = vec![0; 10_000];
-        crate::scenario::value::pattern(3, 0, &mut bytes);
+        crate::language::value::pattern(3, 0, &mut bytes);
         bytes
     };
     let mut story = Story::new(&["call"]);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::expect::{Run, Scrape};
+use crate::language::{Mesh, Mtls, Scenario};
 use crate::observe::dictionary::Dictionary;
-use crate::scenario::{Mesh, Mtls, Scenario};
 
 const TEXT: &str = "# TYPE a_total counter\na_total{x=\"1\"} 2\na_total{x=\"2\"} 1\n# TYPE b gauge\nb 0.5\n";
 

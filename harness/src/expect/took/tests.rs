@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::expect::testing::{Story, only};
-use crate::scenario::value::Span;
+use crate::language::value::Span;
 
 fn check(from: u64, to: u64) -> TookCheck {
     let span = Span { from: Duration::from_millis(from), to: Duration::from_millis(to) };

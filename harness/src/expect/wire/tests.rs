@@ -3,13 +3,13 @@
 use rcgen::{CertificateParams, KeyPair, SanType, date_time_ymd};
 
 use super::*;
-use crate::app::tls::TlsVersion;
 use crate::expect::Run;
+use crate::language::TlsVersion;
+use crate::language::value::Span;
+use crate::language::{Link, Mesh, Mtls, Scenario};
 use crate::observe::Observation;
 use crate::observe::dictionary::Dictionary;
 use crate::observe::wire::{Layer, TlsView};
-use crate::scenario::value::Span;
-use crate::scenario::{Link, Mesh, Mtls, Scenario};
 
 const WEB: &str = "spiffe://default/web";
 const BACKEND: &str = "spiffe://default/backend";

@@ -3,9 +3,9 @@
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::Verdict;
-use crate::app::tls::TlsVersion;
+use crate::language::TlsVersion;
+use crate::language::value::{Match, Span};
 use crate::observe::wire::{Layer, TlsView, WireConnection};
-use crate::scenario::value::{Match, Span};
 
 /// The URIs that certificates of the mesh bear. Scenarios have one mesh, which bears Kuma's default name.
 const MESH: &str = "spiffe://default/";

@@ -4,7 +4,7 @@ use ring::aead;
 
 use super::keys::{self, Suite, TrafficKey};
 use super::record::{APPLICATION_DATA, Record};
-use crate::app::tls::TlsVersion;
+use crate::language::TlsVersion;
 
 /// Opens the records of one direction and epoch, in order.
 #[derive(Debug)]

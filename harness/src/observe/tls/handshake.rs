@@ -1,6 +1,6 @@
 //! Handshake messages: only what judges ask for (RFC 8446 4, RFC 5246 7.4, RFC 6066 3, RFC 7301 3.1).
 
-use crate::app::tls::TlsVersion;
+use crate::language::TlsVersion;
 
 /// `client_hello`.
 pub(super) const CLIENT_HELLO: u8 = 1;

@@ -19,7 +19,7 @@ pub(in crate::observe) mod tests;
 
 pub use keys::KeyLog;
 
-use crate::app::tls::TlsVersion;
+use crate::language::TlsVersion;
 use crate::observe::flow::Stream;
 use crate::observe::wire::{Layer, TlsView};
 use decrypt::Opener;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::decrypt::Opener;
 use super::handshake::{CERTIFICATE, FINISHED, KEY_UPDATE, Messages, SERVER_HELLO_DONE, leaf};
 use super::record::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record};
-use crate::app::tls::TlsVersion;
+use crate::language::TlsVersion;
 use crate::observe::flow::Stream;
 
 /// Application data read of each direction, when it is no TLS.

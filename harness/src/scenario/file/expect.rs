@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::Only;
 use super::matcher::{Handshake, Inner, Outer, Version, Written};
 use super::shape::{Never, Refused, Shape, of, shape, to_schema};
-use crate::expect::Sameness;
-use crate::observe::observation::End;
+use crate::language::End;
+use crate::language::Sameness;
+use crate::language::value::{BytesMatch, Count, Span};
 use crate::scenario::decode::At;
-use crate::scenario::value::{BytesMatch, Count, Span};
 
 /// What must hold: one or more of `client`, `app`, `bytes`, `wire`, `quiet`, `metrics`, `took`; and what that proves.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

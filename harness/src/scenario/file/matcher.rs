@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::shape::{Never, Refused, Shape, words};
-use crate::observe::observation::End;
-use crate::scenario::value::Match;
+use crate::language::End;
+use crate::language::value::Match;
 
 /// A word of a closed or open set, to be matched.
 pub(crate) trait Matchable: Sized {

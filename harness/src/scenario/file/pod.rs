@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::Only;
 use super::script::{ServerTls, Turns};
 use super::shape::{Never, Refused, Shape, of, shape, words};
+use crate::language::{Outbounds, PodIdentity, ProxyKind};
 use crate::scenario::decode::At;
-use crate::scenario::{Outbounds, PodIdentity, ProxyKind};
 
 /// An app with or without a sidecar.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

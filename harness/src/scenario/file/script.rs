@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::shape::{Never, Refused, Shape, of, shape};
 use super::word::{Wait, payload};
-use crate::app::script as meant;
-use crate::app::tls::{TlsOptions, TlsVersion};
-use crate::scenario::value::{Payload, Size};
+use crate::language::script as meant;
+use crate::language::value::{Payload, Size};
+use crate::language::{TlsOptions, TlsVersion};
 
 /// One action on a connection.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

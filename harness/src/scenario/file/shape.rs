@@ -23,8 +23,8 @@ pub(crate) enum Refused {
     Word(&'static [&'static str]),
 }
 
-impl From<crate::scenario::value::Invalid> for Refused {
-    fn from(invalid: crate::scenario::value::Invalid) -> Self {
+impl From<crate::language::value::Invalid> for Refused {
+    fn from(invalid: crate::language::value::Invalid) -> Self {
         Self::Value(invalid.expected.to_owned())
     }
 }

@@ -9,9 +9,9 @@ use super::expect::Expectation;
 use super::script::{ClientTls, Positive, Talk};
 use super::shape::{Never, Refused, Shape, of, shape, words};
 use super::word::{Wait, Yes};
+use crate::language::value::Size;
+use crate::language::{Latency, When};
 use crate::scenario::decode::At;
-use crate::scenario::value::Size;
-use crate::scenario::{Latency, When};
 
 /// Something that happens: one of `tcp`, `tls`, `raw`, `fault`, `heal`, `wait`, `proxy`, `parallel`; or only expectations.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

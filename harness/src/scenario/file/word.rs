@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::shape::{Never, Refused, Shape, of, shape};
-use crate::scenario::value::{BytesMatch, Count, Payload, Size, Span, parse_duration, parse_hex};
+use crate::language::value::{BytesMatch, Count, Payload, Size, Span, parse_duration, parse_hex};
 
 /// A duration as people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! Expectations as meant.
 
 use super::Resolver;
-use crate::expect::{
+use crate::language::value::Match;
+use crate::language::{
     BytesCheck, Check, EndCheck, Expectation, Level, MetricsCheck, QuietCheck, TookCheck, WireCheck,
 };
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::file::expect as written;
 use crate::scenario::file::matcher::{Matchable, Written};
-use crate::scenario::value::Match;
 
 /// The keys of an expectation that hold checks.
 const CHECKS: &str = "`client`, `app`, `bytes`, `wire`, `quiet`, `metrics`, `took`";
@@ -250,7 +250,7 @@ fn checks_nothing(place: std::ops::Range<usize>) -> Problem {
 }
 
 /// The check of a link that is always right.
-fn nothing_on(link: crate::scenario::Link) -> WireCheck {
+fn nothing_on(link: crate::language::Link) -> WireCheck {
     WireCheck {
         link,
         step: None,

@@ -13,7 +13,7 @@ use super::diagnostic::{Kind, Problem, line_column};
 use super::file::{File, Mtls as MtlsAsWritten, Only};
 use super::matrix::Case;
 use super::node::Node;
-use super::{Mesh, Mtls, Scenario};
+use crate::language::{Mesh, Mtls, Scenario};
 use crate::requirements::Requirements;
 use names::Names;
 use steps::Ids;

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use indexmap::IndexMap;
 
+use crate::language::{Link, Pod, ProxyKind, Target};
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
-use crate::scenario::{Link, Pod, ProxyKind, Target};
 
 /// What others must know of a pod.
 #[derive(Debug, Clone, Copy)]

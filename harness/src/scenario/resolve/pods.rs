@@ -3,11 +3,11 @@
 use indexmap::IndexMap;
 
 use super::Resolver;
-use crate::app::ServerScript;
+use crate::language::ServerScript;
+use crate::language::{Outbounds, Pod, ProxyKind};
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::file::pod::{App, Pod as PodAsWritten, State};
-use crate::scenario::{Outbounds, Pod, ProxyKind};
 
 impl Resolver<'_> {
     pub(super) fn pods(&mut self, pods: IndexMap<At<String>, PodAsWritten>) -> Vec<Pod> {

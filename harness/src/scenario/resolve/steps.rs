@@ -5,11 +5,11 @@ use std::ops::Range;
 use indexmap::IndexMap;
 
 use super::Resolver;
-use crate::app::ClientScript;
+use crate::language::ClientScript;
+use crate::language::{Condition, Direction, Fault, ProxyAct, Step, Target, Verb, When};
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::file::step::{Act, Fault as FaultAsWritten, Step as StepAsWritten, Way};
-use crate::scenario::{Condition, Direction, Fault, ProxyAct, Step, Target, Verb, When};
 
 /// The steps met so far.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::duet::Flights;
 use super::{plain, view};
-use crate::app::tls::TlsVersion;
+use crate::language::TlsVersion;
 
 const CLIENT_HELLO: &str = "\
     16030100c4010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece700000613011303\

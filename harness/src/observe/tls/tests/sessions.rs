@@ -4,7 +4,7 @@ use rustls::crypto::ring::{cipher_suite, kx_group};
 
 use super::duet::{Authority, Duet, Flights, Setup};
 use super::{key_log, plain, read, streams, view};
-use crate::app::tls::TlsVersion;
+use crate::language::TlsVersion;
 use crate::observe::wire::Layer;
 
 fn hello(duet: &mut Duet) {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::app::tls::TlsOptions;
-use crate::scenario::value::Payload;
+use super::TlsOptions;
+use super::value::Payload;
 
 /// The actions of one connection, in order. When the list ends, the connection is closed (unless the step holds it).
 /// Sends (and half-closes) in a row and the expects and reads right after them run at the same time, so that neither end waits for the other
@@ -64,4 +64,29 @@ pub struct Read {
     pub bytes: Option<u64>,
     /// At most this many bytes a second.
     pub rate: Option<u64>,
+}
+
+/// What a client does: a step's verb.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientScript {
+    /// `tls:` brings the app's own TLS, `tcp:` and `raw:` do not.
+    pub tls: Option<TlsOptions>,
+    /// What to do on each connection.
+    pub script: Script,
+    /// How many connections at once; each runs the whole script.
+    pub connections: u32,
+}
+
+/// What a server does on each connection: a pod's `app`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerScript {
+    /// It listens.
+    Listen {
+        /// `tls:` brings the app's own TLS, `tcp:` and `raw:` do not.
+        tls: Option<TlsOptions>,
+        /// Scripts of the first, second, .. connection; the last one repeats. Never empty.
+        turns: Vec<Script>,
+    },
+    /// `refuse`: nothing listens at the app's port.
+    Refuse,
 }

@@ -1,0 +1,26 @@
+//! What scenarios can say, as it is meant: plain types, below all that reads, plays or judges them.
+//!
+//! * [`Scenario`], [`Pod`], [`Step`] — cases: pods, and what happens. [`Link`], [`Fault`] — what is done to links.
+//! * [`script`] — what apps do on a connection; [`TlsOptions`] — their own TLS.
+//! * [`Expectation`], [`Check`] — what must hold: checks with their arguments.
+//! * [`value`] — sizes, payloads, matchers.
+//!
+//! After loading, an impossible scenario cannot be expressed.
+
+mod expectation;
+mod fault;
+mod scenario;
+pub mod script;
+mod tls;
+pub mod value;
+
+pub use expectation::{
+    BytesCheck, Check, End, EndCheck, Expectation, Level, MetricsCheck, QuietCheck, Sameness, TookCheck,
+    WireCheck,
+};
+pub use fault::{Condition, Direction, Fault, Latency, Link, When};
+pub use scenario::{
+    Mesh, Mtls, Outbounds, Pod, PodIdentity, ProxyAct, ProxyKind, Scenario, Step, Target, Verb,
+};
+pub use script::{ClientScript, ServerScript};
+pub use tls::{TlsOptions, TlsVersion};

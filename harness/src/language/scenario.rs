@@ -1,0 +1,179 @@
+//! Cases: pods, and what happens.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{ClientScript, Expectation, Fault, Link, ServerScript};
+
+/// One case: a scenario file, with the values its matrix gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The path below `scenarios/` without its ending, and the matrix values: `tcp/echo[mtls=strict]`. Stable; golden hashes hang on it.
+    pub name: String,
+    /// The file it came from, as given.
+    pub file: PathBuf,
+    /// What it shows, in one sentence.
+    pub about: String,
+    /// Marked `large: true`: run over fewer seeds.
+    pub large: bool,
+    /// Virtual time after which the run is a hang. Default 26 h.
+    pub deadline: Duration,
+    /// The mesh.
+    pub mesh: Mesh,
+    /// The pods, in file order.
+    pub pods: Vec<Pod>,
+    /// Kuma resources taken verbatim (each one YAML document), beside those made from the short forms.
+    pub resources: Vec<String>,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// What holds when all is quiet.
+    pub expect: Vec<Expectation>,
+}
+
+/// The mesh's own settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mesh {
+    /// `mtls: strict | disabled` (`permissive` later).
+    pub mtls: Mtls,
+    /// Names of pods that may call; `None` = everyone may, empty = nobody.
+    pub permissions: Option<Vec<String>>,
+}
+
+/// How outbounds name services. Kuma asks different sources for the protocol of a service (kuma-protocols.md 1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outbounds {
+    /// `mesh-services`: by `MeshService`, whose port says the protocol; none is tcp.
+    #[default]
+    MeshServices,
+    /// `tags`: by `kuma.io/service`; the endpoints' tags say the protocol; none is none.
+    Tags,
+}
+
+/// Mesh mTLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mtls {
+    /// Only mesh TLS.
+    Strict,
+    /// Off.
+    Disabled,
+}
+
+/// An app with or without a sidecar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pod {
+    /// Its name, which is also its service's. Hosts: `NAME` (the app's) and `NAME.proxy` (the sidecar's).
+    pub name: String,
+    /// The `kuma.io/protocol` tag of its service, verbatim; `None` = untagged.
+    pub protocol: Option<String>,
+    /// What listens; `None`: the pod has no service and no inbound.
+    pub app: Option<ServerScript>,
+    /// Whether a sidecar stands beside it.
+    pub proxy: ProxyKind,
+    /// With `proxy: none`: the mesh identity with which the pod itself speaks mesh TLS, if any.
+    pub identity: Option<PodIdentity>,
+    /// `state: NotReady`: its inbound is no endpoint of the service.
+    pub ready: bool,
+    /// How its sidecar's outbounds name the services it calls.
+    pub outbounds: Outbounds,
+}
+
+/// What stands beside an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyKind {
+    /// The dataplane under test.
+    Default,
+    /// Nothing.
+    None,
+}
+
+/// How a pod without a sidecar speaks mesh TLS: as client towards sidecars, and as server if it has an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PodIdentity {
+    /// `{service: NAME}`: a certificate of this mesh, for that service.
+    Service(String),
+    /// `{mesh: NAME}`: a certificate by another mesh's CA, `spiffe://NAME/POD`.
+    ForeignMesh(String),
+    /// `expired`: of this mesh and service, but over.
+    Expired,
+    /// `self_signed`: right names, no CA.
+    SelfSigned,
+    /// `none`: TLS without a client certificate.
+    None,
+}
+
+/// Something that happens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Its name; made from its place (`step-3`) when not given.
+    pub id: String,
+    /// What.
+    pub verb: Verb,
+    /// What holds when it ends.
+    pub expect: Vec<Expectation>,
+}
+
+/// What happens in a step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verb {
+    /// A client talks.
+    Talk {
+        /// The pod whose app calls.
+        from: String,
+        /// Whom it calls.
+        to: Target,
+        /// What it does.
+        client: ClientScript,
+        /// How many times, one after the other.
+        times: u32,
+        /// `hold: true`: the connections stay open when the script ends; later steps go on with `on`.
+        hold: bool,
+    },
+    /// A client goes on with the held connections of an earlier step (`on: ID`). Held on if `hold`.
+    GoOn {
+        /// The step that held them.
+        on: String,
+        /// What it does. Never brings new TLS.
+        client: ClientScript,
+        /// Keep them open after.
+        hold: bool,
+    },
+    /// A condition is set on a link.
+    Fault(Fault),
+    /// `heal: A->B`: all conditions of a link are undone.
+    Heal(Link),
+    /// `wait: 10s`.
+    Wait(Duration),
+    /// `proxy: {pod: web, do: crash}`.
+    Proxy {
+        /// The pod.
+        pod: String,
+        /// What.
+        act: ProxyAct,
+    },
+    /// `parallel: [..]`: at once; ends when all have ended.
+    Parallel(Vec<Step>),
+    /// Only expectations.
+    Nothing,
+}
+
+/// Whom a client calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A pod's service, through the caller's own sidecar.
+    Service(String),
+    /// `POD.proxy`: straight at that sidecar's inbound.
+    Inbound(String),
+    /// `POD.app`: straight at the app, round all sidecars.
+    App(String),
+}
+
+/// What is done to a sidecar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyAct {
+    /// It dies at once, its connections with it.
+    Crash,
+    /// It starts again.
+    Start,
+    /// It drains, and stops when drained. The step ends then.
+    Drain,
+}
