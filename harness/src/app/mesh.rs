@@ -125,6 +125,7 @@ fn credentials(
             let foreign = Authority::new(other, tls.entropy.key_pair()?, now)?;
             foreign.issue(pod, vec![spiffe(other, pod)?], day, &key)?
         }
+        PodIdentity::ForeignName(other) => mesh()?.issue(pod, vec![spiffe(other, pod)?], day, &key)?,
         PodIdentity::Expired => {
             let past = Validity { from: now - Duration::hours(25), to: now - Duration::hours(1) };
             mesh()?.issue(pod, vec![spiffe(&ca.mesh, pod)?], past, &key)?

@@ -93,6 +93,8 @@ pub enum PodIdentity {
     Service(String),
     /// `{mesh: NAME}`: a certificate by another mesh's CA, `spiffe://NAME/POD`.
     ForeignMesh(String),
+    /// `{trust_domain: NAME}`: a certificate by this mesh's CA, yet `spiffe://NAME/POD`, as when two meshes share a CA.
+    ForeignName(String),
     /// `expired`: of this mesh and service, but over.
     Expired,
     /// `self_signed`: right names, no CA.

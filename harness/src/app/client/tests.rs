@@ -266,6 +266,7 @@ async fn a_pod_with_an_identity_speaks_mesh_tls_below_everything() {
     let cases = [
         (PodIdentity::Service("web".into()), vec!["spiffe://default/web"]),
         (PodIdentity::ForeignMesh("other".into()), vec!["spiffe://other/web"]),
+        (PodIdentity::ForeignName("other".into()), vec!["spiffe://other/web"]),
         (PodIdentity::Expired, vec!["spiffe://default/web"]),
         (PodIdentity::SelfSigned, vec!["spiffe://default/web"]),
         (PodIdentity::None, vec![]),

@@ -142,6 +142,8 @@ pub(crate) struct IdentityMap {
     service: Option<String>,
     /// A certificate by another mesh's CA, `spiffe://MESH/POD`.
     mesh: Option<String>,
+    /// A certificate by this mesh's CA, yet `spiffe://NAME/POD`.
+    trust_domain: Option<String>,
 }
 
 impl Shape for PodIdentity {
@@ -149,7 +151,7 @@ impl Shape for PodIdentity {
     type List = Never;
     const NAME: &'static str = "Identity";
     const EXPECTED: &'static str =
-        "an identity: {service: ..}, {mesh: ..}, `expired`, `self_signed` or `none`";
+        "an identity: {service: ..}, {mesh: ..}, {trust_domain: ..}, `expired`, `self_signed` or `none`";
     const MAP: bool = true;
 
     fn word(text: &str) -> Result<Self, Refused> {
@@ -162,17 +164,18 @@ impl Shape for PodIdentity {
     }
 
     fn map(map: IdentityMap) -> Result<Self, Refused> {
-        match (map.service, map.mesh) {
-            (Some(service), None) => Ok(Self::Service(service)),
-            (None, Some(mesh)) => Ok(Self::ForeignMesh(mesh)),
-            _ => Err(Refused::Value("exactly one of `service` and `mesh`".into())),
+        match (map.service, map.mesh, map.trust_domain) {
+            (Some(service), None, None) => Ok(Self::Service(service)),
+            (None, Some(mesh), None) => Ok(Self::ForeignMesh(mesh)),
+            (None, None, Some(name)) => Ok(Self::ForeignName(name)),
+            _ => Err(Refused::Value("exactly one of `service`, `mesh` and `trust_domain`".into())),
         }
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Value {
         json!({
             "anyOf": [words(&["expired", "self_signed", "none"]), one_key(of::<IdentityMap>(generator))],
-            "description": "A mesh certificate: `{service: NAME}` of this mesh; `{mesh: NAME}` of another mesh; `expired`; `self_signed`; `none`: TLS without a certificate.",
+            "description": "A mesh certificate: `{service: NAME}` of this mesh; `{mesh: NAME}` of another mesh; `{trust_domain: NAME}`: of another mesh with this one's CA; `expired`; `self_signed`; `none`: TLS without a certificate.",
         })
     }
 }
