@@ -121,6 +121,7 @@ fn credentials(
     let mesh = || Authority::from_pem(&ca.cert_pem, &ca.key_pem);
     Ok(match identity {
         PodIdentity::Service(name) => mesh()?.issue(name, vec![spiffe(&ca.mesh, name)?], day, &key)?,
+        PodIdentity::Uri(text) => mesh()?.issue(pod, vec![uri(text.clone())?], day, &key)?,
         PodIdentity::ForeignMesh(other) => {
             let foreign = Authority::new(other, tls.entropy.key_pair()?, now)?;
             foreign.issue(pod, vec![spiffe(other, pod)?], day, &key)?

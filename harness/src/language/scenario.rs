@@ -91,6 +91,8 @@ pub enum ProxyKind {
 pub enum PodIdentity {
     /// `{service: NAME}`: a certificate of this mesh, for that service.
     Service(String),
+    /// `{uri: URI}`: a certificate by this mesh's CA that bears this URI and no other.
+    Uri(String),
     /// `{mesh: NAME}`: a certificate by another mesh's CA, `spiffe://NAME/POD`.
     ForeignMesh(String),
     /// `expired`: of this mesh and service, but over.
