@@ -53,15 +53,13 @@ impl Cargo {
         self.build(&["test", "-q", "-p", "tests", "--test", "determinism", "--no-run"])
     }
 
-    /// Runs the test of determinism, after [`Self::determinism`]; with `bless` it takes what it sees for right.
+    /// Runs tests of determinism, after [`Self::determinism`].
     ///
     /// # Errors
-    /// It does not start.
-    pub fn test_determinism(&self, bless: bool) -> Result<Output, BuildError> {
-        let mut command = self.command(&["test", "-q", "-p", "tests", "--test", "determinism"]);
-        if bless {
-            command.env("CONFORM_BLESS", "1");
-        }
+    /// They do not start.
+    pub fn test_determinism(&self, arguments: &[&str]) -> Result<Output, BuildError> {
+        let mut command = self.command(&["test", "-q", "-p", "tests", "--test", "determinism", "--"]);
+        command.args(arguments);
         output(command)
     }
 

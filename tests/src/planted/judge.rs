@@ -73,7 +73,8 @@ pub fn report(
     let done = build::output(command)?;
     if done.stdout.is_empty() {
         let why = String::from_utf8_lossy(&done.stderr);
-        return Err(JudgeError::Refused(why.lines().next().unwrap_or("nothing").to_owned()));
+        let ended = || format!("nothing ({})", done.status);
+        return Err(JudgeError::Refused(why.lines().next().map_or_else(ended, str::to_owned)));
     }
     Ok(serde_json::from_slice(&done.stdout)?)
 }

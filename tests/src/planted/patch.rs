@@ -24,8 +24,8 @@ pub struct Patch {
 pub enum Expects {
     /// Clauses of scenarios, all of them.
     Clauses(Vec<Claim>),
-    /// The test of determinism.
-    Determinism,
+    /// These tests of `tests/tests/determinism.rs`, all of them.
+    Determinism(Vec<String>),
 }
 
 /// `# expects: SCENARIO CLAUSE [CLAUSE ...]`.
@@ -56,7 +56,7 @@ pub enum PatchError {
     },
     /// A line `# expects:` that makes no sense.
     #[error(
-        "{path}: `{line}` is neither `# expects: SCENARIO CLAUSE [CLAUSE ...]` nor `# expects: determinism`"
+        "{path}: `{line}` is neither `# expects: SCENARIO CLAUSE [CLAUSE ...]` nor `# expects: determinism TEST [TEST ...]`"
     )]
     Expects {
         /// Which.
@@ -113,22 +113,22 @@ impl Patch {
             return Err(PatchError::NoExpects { path: path.to_owned() });
         }
         let mut claims = Vec::new();
-        let mut determinism = false;
+        let mut tests = Vec::new();
         for line in lines() {
             let Some(claim) = line.strip_prefix("# expects:") else { continue };
             let mut words = claim.split_whitespace().map(str::to_owned);
             match (words.next(), words.collect::<Vec<_>>()) {
-                (Some(word), rest) if word == "determinism" && rest.is_empty() => determinism = true,
+                (Some(word), more) if word == "determinism" && !more.is_empty() => tests.extend(more),
                 (Some(scenario), clauses) if !clauses.is_empty() => claims.push(Claim { scenario, clauses }),
                 _ => return Err(PatchError::Expects { path: path.to_owned(), line: line.to_owned() }),
             }
         }
         // Two ways of being noticed in one patch would hide that one of them fails.
-        if determinism && !claims.is_empty() {
+        if !tests.is_empty() && !claims.is_empty() {
             let line = "# expects: determinism, and clauses".to_owned();
             return Err(PatchError::Expects { path: path.to_owned(), line });
         }
-        let expects = if determinism { Expects::Determinism } else { Expects::Clauses(claims) };
+        let expects = if tests.is_empty() { Expects::Clauses(claims) } else { Expects::Determinism(tests) };
         let touches = touched(&text);
         if touches.is_empty() {
             return Err(PatchError::NoDiff { path: path.to_owned() });
@@ -216,8 +216,9 @@ mod tests {
     fn a_patch_without_claim_or_diff_is_refused() {
         assert!(matches!(parse("# bug\n# expects: tcp/echo TCP-1\n"), Err(PatchError::NoExpects { .. })));
         assert!(matches!(parse("# expects: tcp/echo\n"), Err(PatchError::Expects { .. })));
+        assert!(matches!(parse("# expects: determinism\n"), Err(PatchError::Expects { .. })));
         assert!(matches!(parse("# expects:\n"), Err(PatchError::Expects { .. })));
-        let both = "# expects: determinism\n# expects: tcp/echo TCP-1\n";
+        let both = "# expects: determinism golden\n# expects: tcp/echo TCP-1\n";
         assert!(matches!(parse(both), Err(PatchError::Expects { .. })));
         let empty = Patch::parse("name", Path::new("n"), "# expects: tcp/echo TCP-1\n".to_owned());
         assert!(matches!(empty, Err(PatchError::NoDiff { .. })));

@@ -90,7 +90,7 @@ pub fn digest(root: &Path, patch: &Patch) -> String {
 /// The files that decide whether the bug is noticed.
 fn judges(patch: &Patch) -> Vec<PathBuf> {
     match &patch.expects {
-        Expects::Determinism => vec![PathBuf::from("tests/tests/determinism.rs")],
+        Expects::Determinism(_) => vec![PathBuf::from("tests/tests/determinism.rs")],
         Expects::Clauses(claims) => {
             let mut files: Vec<_> = claims.iter().map(super::patch::Claim::file).collect();
             files.sort();

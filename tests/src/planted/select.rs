@@ -45,7 +45,7 @@ mod tests {
             name: name.to_string(),
             path: PathBuf::new(),
             text: String::new(),
-            expects: Expects::Determinism,
+            expects: Expects::Clauses(Vec::new()),
             touches: Vec::new(),
         };
         ('a'..='f').map(patch).collect()
