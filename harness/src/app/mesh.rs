@@ -121,11 +121,11 @@ fn credentials(
     let mesh = || Authority::from_pem(&ca.cert_pem, &ca.key_pem);
     Ok(match identity {
         PodIdentity::Service(name) => mesh()?.issue(name, vec![spiffe(&ca.mesh, name)?], day, &key)?,
+        PodIdentity::Uri(text) => mesh()?.issue(pod, vec![uri(text.clone())?], day, &key)?,
         PodIdentity::ForeignMesh(other) => {
             let foreign = Authority::new(other, tls.entropy.key_pair()?, now)?;
             foreign.issue(pod, vec![spiffe(other, pod)?], day, &key)?
         }
-        PodIdentity::ForeignName(other) => mesh()?.issue(pod, vec![spiffe(other, pod)?], day, &key)?,
         PodIdentity::Expired => {
             let past = Validity { from: now - Duration::hours(25), to: now - Duration::hours(1) };
             mesh()?.issue(pod, vec![spiffe(&ca.mesh, pod)?], past, &key)?

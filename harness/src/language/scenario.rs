@@ -91,10 +91,10 @@ pub enum ProxyKind {
 pub enum PodIdentity {
     /// `{service: NAME}`: a certificate of this mesh, for that service.
     Service(String),
+    /// `{uri: URI}`: a certificate by this mesh's CA that bears this URI and no other.
+    Uri(String),
     /// `{mesh: NAME}`: a certificate by another mesh's CA, `spiffe://NAME/POD`.
     ForeignMesh(String),
-    /// `{trust_domain: NAME}`: a certificate by this mesh's CA, yet `spiffe://NAME/POD`, as when two meshes share a CA.
-    ForeignName(String),
     /// `expired`: of this mesh and service, but over.
     Expired,
     /// `self_signed`: right names, no CA.

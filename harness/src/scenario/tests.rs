@@ -240,6 +240,16 @@ fn words_of_later_steps_are_told_from_mistakes() {
 }
 
 #[test]
+fn an_identity_may_be_any_uri_and_nothing_else() {
+    let with_identity = |identity: &str| with(HELLO, QUIET).replace("identity: expired", identity);
+    let case = one(&with_identity("identity: {uri: 'spiffe://elsewhere/web'}"));
+    assert_eq!(case.pods[2].identity, Some(PodIdentity::Uri("spiffe://elsewhere/web".into())));
+    for bad in ["{uri: elsewhere}", "{uri: 'spiffe://é/web'}", "{uri: 'a://b', service: web}"] {
+        error_at(&with_identity(&format!("identity: {bad}")), Kind::Value, bad);
+    }
+}
+
+#[test]
 fn a_wrong_type_is_named() {
     error_at(&with("  - {wait: [1s]}", QUIET), Kind::Type, "[1s]");
     error_at(

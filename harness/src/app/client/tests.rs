@@ -265,8 +265,8 @@ async fn an_app_that_requires_a_client_certificate_refuses_without() {
 async fn a_pod_with_an_identity_speaks_mesh_tls_below_everything() {
     let cases = [
         (PodIdentity::Service("web".into()), vec!["spiffe://default/web"]),
+        (PodIdentity::Uri("spiffe://elsewhere/shop".into()), vec!["spiffe://elsewhere/shop"]),
         (PodIdentity::ForeignMesh("other".into()), vec!["spiffe://other/web"]),
-        (PodIdentity::ForeignName("other".into()), vec!["spiffe://other/web"]),
         (PodIdentity::Expired, vec!["spiffe://default/web"]),
         (PodIdentity::SelfSigned, vec!["spiffe://default/web"]),
         (PodIdentity::None, vec![]),

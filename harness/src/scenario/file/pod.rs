@@ -140,10 +140,10 @@ fn one_key(schema: Value) -> Value {
 pub(crate) struct IdentityMap {
     /// A certificate of this mesh, for that service.
     service: Option<String>,
+    /// A certificate by this mesh's CA with this URI alone, whatever it is: `spiffe://elsewhere/web`.
+    uri: Option<String>,
     /// A certificate by another mesh's CA, `spiffe://MESH/POD`.
     mesh: Option<String>,
-    /// A certificate by this mesh's CA, yet `spiffe://NAME/POD`.
-    trust_domain: Option<String>,
 }
 
 impl Shape for PodIdentity {
@@ -151,7 +151,7 @@ impl Shape for PodIdentity {
     type List = Never;
     const NAME: &'static str = "Identity";
     const EXPECTED: &'static str =
-        "an identity: {service: ..}, {mesh: ..}, {trust_domain: ..}, `expired`, `self_signed` or `none`";
+        "an identity: {service: ..}, {uri: ..}, {mesh: ..}, `expired`, `self_signed` or `none`";
     const MAP: bool = true;
 
     fn word(text: &str) -> Result<Self, Refused> {
@@ -164,18 +164,19 @@ impl Shape for PodIdentity {
     }
 
     fn map(map: IdentityMap) -> Result<Self, Refused> {
-        match (map.service, map.mesh, map.trust_domain) {
+        match (map.service, map.uri, map.mesh) {
             (Some(service), None, None) => Ok(Self::Service(service)),
-            (None, Some(mesh), None) => Ok(Self::ForeignMesh(mesh)),
-            (None, None, Some(name)) => Ok(Self::ForeignName(name)),
-            _ => Err(Refused::Value("exactly one of `service`, `mesh` and `trust_domain`".into())),
+            (None, Some(uri), None) if uri.is_ascii() && uri.contains("://") => Ok(Self::Uri(uri)),
+            (None, Some(_), None) => Err(Refused::Value("a URI such as spiffe://elsewhere/web".into())),
+            (None, None, Some(mesh)) => Ok(Self::ForeignMesh(mesh)),
+            _ => Err(Refused::Value("exactly one of `service`, `uri` and `mesh`".into())),
         }
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Value {
         json!({
             "anyOf": [words(&["expired", "self_signed", "none"]), one_key(of::<IdentityMap>(generator))],
-            "description": "A mesh certificate: `{service: NAME}` of this mesh; `{mesh: NAME}` of another mesh; `{trust_domain: NAME}`: of another mesh with this one's CA; `expired`; `self_signed`; `none`: TLS without a certificate.",
+            "description": "A mesh certificate: `{service: NAME}` or `{uri: URI}` of this mesh; `{mesh: NAME}` of another mesh; `expired`; `self_signed`; `none`: TLS without a certificate.",
         })
     }
 }
