@@ -158,7 +158,8 @@ async fn finish<S: Stream>(
     configs: &Configs,
     hold: bool,
 ) -> Option<Line<S>> {
-    match run(&mut line, &script.script, configs).await {
+    let Some(actions) = script.talk.script() else { return None };
+    match run(&mut line, actions, configs).await {
         Outcome::Standing if hold => {
             line.hold();
             return Some(line);

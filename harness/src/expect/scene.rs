@@ -124,7 +124,8 @@ pub(crate) fn target_pod<'a>(scenario: &'a Scenario, id: &'a str) -> Option<&'a 
 
 /// Whether the client of step `id` has TLS of its own.
 pub(super) fn client_has_tls(scenario: &Scenario, id: &str) -> bool {
-    let brings = |client: &ClientScript| client.tls.is_some() || turns_to_tls(&client.script);
+    let brings =
+        |client: &ClientScript| client.tls.is_some() || client.talk.script().is_some_and(turns_to_tls);
     [id, opener(scenario, id)].iter().any(|id| match step(scenario, id).map(|step| &step.verb) {
         Some(Verb::Talk { client, .. } | Verb::GoOn { client, .. }) => brings(client),
         _ => false,

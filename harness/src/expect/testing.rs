@@ -116,7 +116,7 @@ fn call(tls: Option<TlsOptions>) -> Verb {
     Verb::Talk {
         from: "web".into(),
         to: Target::Service("backend".into()),
-        client: ClientScript { tls, script: Script::default(), connections: 1 },
+        client: ClientScript { tls, talk: crate::language::Talk::Bytes(Script::default()), connections: 1 },
         times: 1,
         hold: false,
     }

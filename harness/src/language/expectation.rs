@@ -87,6 +87,91 @@ pub struct EndCheck {
     pub first_byte: Option<Span>,
     /// From the step's begin to the end of the other end's direction, as seen by this end.
     pub ended: Option<Span>,
+    /// Requests and answers.
+    pub http: HttpCheck,
+}
+
+/// Arguments of `client` and `app` about requests and answers (exchanges). Each exchange of each connection must match, but for `requests`,
+/// `answers`, `statuses` and `protocols`, which look at all of them. Of a client: the requests it made and the answers it got. Of an app: the
+/// requests it got and the answers it gave. Ends that are scripted in bytes are read as HTTP/1.1, as far as their first 4 KiB go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HttpCheck {
+    /// How many requests there were. A head that came counts.
+    pub requests: Option<Count>,
+    /// How many answers there were, interim ones apart. A head that came counts.
+    pub answers: Option<Count>,
+    /// The status of each answer; `absent`: no answer.
+    pub status: Option<Match<StatusMatch>>,
+    /// The statuses of all answers, in the order of connections and exchanges.
+    pub statuses: Option<Vec<u16>>,
+    /// Interim (1xx) answers before each answer, in order.
+    pub interim: Option<Vec<u16>>,
+    /// Of a client: header fields of each answer. Of an app: of each request. By name in lower case.
+    pub headers: IndexMap<String, FieldMatch>,
+    /// As `headers`, for trailer fields.
+    pub trailers: IndexMap<String, FieldMatch>,
+    /// Body of each answer (client) or request (app).
+    pub body: Option<BytesMatch>,
+    /// Whether each answer (client) or request (app) came whole: head, body to its end.
+    pub whole: Option<bool>,
+    /// How many exchanges came whole.
+    pub wholes: Option<Count>,
+    /// `HTTP/1.1` or `HTTP/2`, as this end spoke it.
+    pub protocol: Option<Match<String>>,
+    /// App: the method of each request.
+    pub method: Option<Match<String>>,
+    /// App: the target of each request, with its query.
+    pub path: Option<Match<String>>,
+    /// App: `Host` or `:authority` of each request.
+    pub authority: Option<Match<String>>,
+    /// At how many instants parts of each body came.
+    pub pieces: Option<Count>,
+    /// From the step's begin to the head of the first answer (client) or request (app).
+    pub head_at: Option<Span>,
+    /// From the step's begin to the first byte of the first body.
+    pub body_at: Option<Span>,
+    /// From the step's begin to the end of the last answer (client) or request (app), whole or not.
+    pub over_at: Option<Span>,
+    /// App: the instants between requests, each within: how long a retry waited.
+    pub gaps: Option<Vec<Span>>,
+}
+
+/// A status: one, or a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusMatch {
+    /// `503`.
+    Code(u16),
+    /// `5xx`.
+    Class(u16),
+}
+
+impl StatusMatch {
+    /// Whether a status is meant.
+    #[must_use]
+    pub fn takes(self, status: u16) -> bool {
+        match self {
+            Self::Code(code) => code == status,
+            Self::Class(class) => class == status / 100,
+        }
+    }
+}
+
+/// What the values of a field must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldMatch {
+    /// `absent`: no such field.
+    Absent,
+    /// `present`: one or more.
+    Present,
+    /// `once`: exactly one field line, whatever its value.
+    Once,
+    /// `[a, b]`: these values in this order, on one line (joined by commas, cookies by `; `) or several; `set-cookie` on several only. A word: one
+    /// value. `*` stands for any run of characters.
+    Values(Vec<String>),
+    /// `{any: [..]}`: one value, one of these.
+    Any(Vec<String>),
+    /// `{same_as_app: POD}`: one value, the same that each request to the app of that pod bore.
+    SameAsApp(String),
 }
 
 /// Arguments of `bytes`: compares what one end wrote to its socket with what the other read, connection by connection, by length and
@@ -118,9 +203,10 @@ pub struct WireCheck {
     pub link: Link,
     /// Only connections opened during this step.
     pub step: Option<String>,
-    /// `plain`, `tls` (any TLS that is not the mesh's), `mesh-tls` (both certificates bear `spiffe://MESH/` URIs), `none` (no byte).
+    /// `plain` (any bytes but the following), `http/1.1`, `http/2`, `tls` (any TLS that is not the mesh's), `mesh-tls` (both certificates bear
+    /// `spiffe://MESH/` URIs), `none` (no byte).
     pub outer: Option<Match<String>>,
-    /// What lies inside mesh TLS: `plain`, `tls`, `none` (no byte).
+    /// What lies inside mesh TLS: `plain` (any bytes but the following), `tls`, `http/1.1`, `http/2`, `none` (no byte).
     pub inner: Option<Match<String>>,
     /// SNI of the outer ClientHello.
     pub sni: Option<Match<String>>,
@@ -146,6 +232,40 @@ pub struct WireCheck {
     pub bytes: Option<Count>,
     /// Payload bytes back.
     pub bytes_back: Option<Count>,
+    /// How many requests went over it, all connections together, as HTTP inside or outside of mesh TLS.
+    pub requests: Option<Count>,
+    /// Fields of each request on the wire; `:method`, `:scheme`, `:path`, `:authority` too (HTTP/1.1: as HTTP/2 would have them).
+    pub headers: IndexMap<String, FieldMatch>,
+    /// Fields of each answer on the wire, `:status` too.
+    pub answer_headers: IndexMap<String, FieldMatch>,
+}
+
+impl WireCheck {
+    /// The check of a link that always holds.
+    #[must_use]
+    pub fn on(link: Link) -> Self {
+        Self {
+            link,
+            step: None,
+            outer: None,
+            inner: None,
+            sni: None,
+            alpn: None,
+            inner_sni: None,
+            inner_alpn: None,
+            version: None,
+            client_uris: Vec::new(),
+            server_uris: Vec::new(),
+            lifetime: None,
+            connections: None,
+            attempts: None,
+            bytes: None,
+            bytes_back: None,
+            requests: None,
+            headers: IndexMap::new(),
+            answer_headers: IndexMap::new(),
+        }
+    }
 }
 
 /// Arguments of `quiet`: sockets of hosts at the moment of the expectation.

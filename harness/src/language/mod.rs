@@ -1,7 +1,7 @@
 //! What scenarios can say, as it is meant: plain types, below all that reads, plays or judges them.
 //!
 //! * [`Scenario`], [`Pod`], [`Step`] — cases: pods, and what happens. [`Link`], [`Fault`] — what is done to links.
-//! * [`script`] — what apps do on a connection; [`TlsOptions`] — their own TLS.
+//! * [`script`] — what apps do on a connection; [`http`] — what they ask and answer; [`TlsOptions`] — their own TLS.
 //! * [`Expectation`], [`Check`] — what must hold: checks with their arguments.
 //! * [`value`] — sizes, payloads, matchers.
 //!
@@ -9,18 +9,19 @@
 
 mod expectation;
 mod fault;
+pub mod http;
 mod scenario;
 pub mod script;
 mod tls;
 pub mod value;
 
 pub use expectation::{
-    BytesCheck, Check, End, EndCheck, Expectation, Level, MetricsCheck, QuietCheck, Sameness, TookCheck,
-    WireCheck,
+    BytesCheck, Check, End, EndCheck, Expectation, FieldMatch, HttpCheck, Level, MetricsCheck, QuietCheck,
+    Sameness, StatusMatch, TookCheck, WireCheck,
 };
 pub use fault::{Condition, Direction, Fault, Latency, Link, When};
 pub use scenario::{
     Mesh, Mtls, Outbounds, Pod, PodIdentity, ProxyAct, ProxyKind, Scenario, Step, Target, Verb,
 };
-pub use script::{ClientScript, ServerScript};
+pub use script::{ClientScript, ServerScript, Talk};
 pub use tls::{TlsOptions, TlsVersion};

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::TlsOptions;
+use super::http::{HttpApp, HttpScript};
 use super::value::Payload;
 
 /// The actions of one connection, in order. When the list ends, the connection is closed (unless the step holds it).
@@ -64,6 +67,8 @@ pub struct Read {
     pub bytes: Option<u64>,
     /// At most this many bytes a second.
     pub rate: Option<u64>,
+    /// Stop when these bytes have come (`{until: "\r\n\r\n"}`), whatever comes after them. They come within 1 MiB, or the script fails.
+    pub until: Option<Bytes>,
 }
 
 /// What a client does: a step's verb.
@@ -72,9 +77,29 @@ pub struct ClientScript {
     /// `tls:` brings the app's own TLS, `tcp:` and `raw:` do not.
     pub tls: Option<TlsOptions>,
     /// What to do on each connection.
-    pub script: Script,
+    pub talk: Talk,
     /// How many connections at once; each runs the whole script.
     pub connections: u32,
+}
+
+/// What a client does on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Talk {
+    /// `tcp:`, `tls:`, `raw:`: actions on bytes.
+    Bytes(Script),
+    /// `http:`: requests.
+    Http(HttpScript),
+}
+
+impl Talk {
+    /// The actions on bytes, if it has some.
+    #[must_use]
+    pub fn script(&self) -> Option<&Script> {
+        match self {
+            Self::Bytes(script) => Some(script),
+            Self::Http(_) => None,
+        }
+    }
 }
 
 /// What a server does on each connection: a pod's `app`.
@@ -87,6 +112,8 @@ pub enum ServerScript {
         /// Scripts of the first, second, .. connection; the last one repeats. Never empty.
         turns: Vec<Script>,
     },
+    /// `http:`, `http2:`: it answers requests.
+    Http(HttpApp),
     /// `refuse`: nothing listens at the app's port.
     Refuse,
 }

@@ -96,6 +96,13 @@ pub enum Seen {
         /// Bytes that went before.
         after: u64,
     },
+    /// A request or its answer, on exchange number `exchange` of the connection, counted from 0.
+    Http {
+        /// Which exchange of the connection.
+        exchange: u32,
+        /// What of it.
+        event: HttpEvent,
+    },
     /// The other end closed its sending direction.
     Eof,
     /// This end closed its sending direction.
@@ -118,6 +125,74 @@ pub enum Seen {
         /// What.
         what: String,
     },
+}
+
+/// A part of an exchange: of a client, what it asked and was answered; of an app, what it was asked and answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpEvent {
+    /// The head of the request: made (client) or come (app).
+    Request(RequestHead),
+    /// Body data came; those of one instant are one piece.
+    Piece {
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// The request's body is over: sent (client) or come (app).
+    RequestBody(BodyFacts),
+    /// An interim answer (1xx) came.
+    Interim {
+        /// Its status.
+        status: u16,
+    },
+    /// The head of the answer: come (client) or given (app).
+    Response(ResponseHead),
+    /// The answer's body is over: come (client) or given (app).
+    ResponseBody(BodyFacts),
+    /// The exchange ended without a whole answer.
+    Failed {
+        /// Why, in words.
+        error: String,
+    },
+}
+
+/// The head of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RequestHead {
+    /// `HTTP/1.1` or `HTTP/2`.
+    pub protocol: String,
+    /// `GET`.
+    pub method: String,
+    /// Path and query, or what else the target was.
+    pub path: String,
+    /// `Host` or `:authority`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// Header fields in order; names in lower case, `host` not among them.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ResponseHead {
+    /// `HTTP/1.1` or `HTTP/2`.
+    pub protocol: String,
+    /// Its status.
+    pub status: u16,
+    /// Header fields in order; names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What is known of a body when it is over.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BodyFacts {
+    /// Its bytes.
+    pub flow: Flow,
+    /// Trailer fields in order; names in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<(String, String)>,
+    /// Whether it came to its end.
+    pub whole: bool,
 }
 
 /// How an operation on a connection failed.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::expect::Run;
+use crate::observe::observation::{BodyFacts, HttpEvent};
 use crate::observe::{Nanos, Observation, Role, Seen};
 
 /// Rows shown before and after the place.
@@ -67,6 +68,7 @@ fn what(seen: &Seen) -> String {
         Seen::Received { bytes, head } => format!("received {bytes} bytes  {}", quoted(head)),
         Seen::Mismatch { expected, found } => format!("wanted {expected}, got {found}"),
         Seen::Blocked { after } => format!("blocked after {after} bytes"),
+        Seen::Http { exchange, event } => format!("{exchange}: {}", http(event)),
         Seen::Eof => "the other end closed".to_owned(),
         Seen::HalfClosed => "closed its direction".to_owned(),
         Seen::Failed { error } => format!("failed: {error:?}").to_lowercase(),
@@ -78,6 +80,23 @@ fn what(seen: &Seen) -> String {
         Seen::StepEnded => "step ended".to_owned(),
         Seen::StepSettled => "came to rest".to_owned(),
         Seen::Did { what } => what.clone(),
+    }
+}
+
+/// A part of an exchange in words.
+fn http(event: &HttpEvent) -> String {
+    let over = |what: &str, body: &BodyFacts| {
+        let how = if body.whole { "whole" } else { "cut" };
+        format!("{what} {how}, {} bytes", body.flow.bytes)
+    };
+    match event {
+        HttpEvent::Request(head) => format!("{} {} {}", head.method, head.path, head.protocol),
+        HttpEvent::Piece { bytes } => format!("{bytes} bytes of a body"),
+        HttpEvent::RequestBody(body) => over("request", body),
+        HttpEvent::Interim { status } => format!("interim {status}"),
+        HttpEvent::Response(head) => format!("{} {}", head.protocol, head.status),
+        HttpEvent::ResponseBody(body) => over("answer", body),
+        HttpEvent::Failed { error } => format!("failed: {error}"),
     }
 }
 

@@ -76,7 +76,9 @@ fn a_short_file_is_read_with_its_defaults() {
     };
     assert_eq!((from.as_str(), to), ("web", &Target::Service("backend".into())));
     assert_eq!(client.connections, 1);
-    let [Action::Send(send), Action::HalfClose, Action::Read(rest)] = client.script.0.as_slice() else {
+    let [Action::Send(send), Action::HalfClose, Action::Read(rest)] =
+        client.talk.script().expect("actions on bytes").0.as_slice()
+    else {
         panic!("{client:?}");
     };
     assert_eq!(send.payload, Payload::Literal("hello".into()));
@@ -111,15 +113,21 @@ fn every_action_of_the_grammar_is_read() {
         panic!("{:?}", case.steps);
     };
     assert_eq!((to, *times, client.connections), (&Target::Inbound("backend".into()), 2, 3));
-    assert_eq!(client.script.0.len(), 12);
-    let Action::Send(first) = &client.script.0[0] else { panic!("{client:?}") };
+    assert_eq!(client.talk.script().expect("actions on bytes").0.len(), 12);
+    let Action::Send(first) = &client.talk.script().expect("actions on bytes").0[0] else {
+        panic!("{client:?}")
+    };
     assert_eq!(first.payload, Payload::Literal(bytes::Bytes::from_static(&[0x16, 3, 1])));
-    let Action::Send(second) = &client.script.0[1] else { panic!("{client:?}") };
+    let Action::Send(second) = &client.talk.script().expect("actions on bytes").0[1] else {
+        panic!("{client:?}")
+    };
     assert_eq!(
         (&second.payload, second.chunk, second.every),
         (&Payload::Pattern { len: 65_536, seed: 7 }, Some(1), Some(Duration::from_millis(10)))
     );
-    let Action::StartTls(tls) = &client.script.0[6] else { panic!("{client:?}") };
+    let Action::StartTls(tls) = &client.talk.script().expect("actions on bytes").0[6] else {
+        panic!("{client:?}")
+    };
     assert_eq!(tls.versions, [TlsVersion::V1_2]);
     assert_eq!(case.steps[0].id, "step-1");
 }

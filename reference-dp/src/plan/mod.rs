@@ -2,6 +2,7 @@
 //! timeouts. Everything here is pure; the proxy takes a [`Plan`] and asks nothing further.
 
 mod error;
+mod http;
 mod permission;
 mod protocol;
 mod resolve;
@@ -17,6 +18,7 @@ use serde::{Serialize, Serializer};
 
 pub use crate::resource::Protocol;
 pub use error::Error;
+pub use http::{BackOff, HttpPolicy, HttpUpstream, HttpVersion, Retry, RetryOn};
 pub use permission::{Identities, Permissions, Principal, Rule};
 pub use protocol::{common, common_of_all};
 pub use sni::mesh_service_sni;
@@ -47,6 +49,8 @@ pub struct Inbound {
     pub service: String,
     /// The protocol the service speaks.
     pub protocol: Protocol,
+    /// How requests are treated; `None`: the bytes are opaque.
+    pub http: Option<HttpPolicy>,
     /// `localhost_<servicePort>`; names its metrics.
     pub stat_prefix: String,
     /// How long a connection may be without a byte in either direction; `None`: for ever.
@@ -82,6 +86,8 @@ pub struct Outbound {
     pub service: String,
     /// The protocol the destination speaks.
     pub protocol: Protocol,
+    /// How requests are treated; `None`: the bytes are opaque.
+    pub http: Option<HttpPolicy>,
     /// Names its metrics.
     pub stat_prefix: String,
     /// How long a connection may be without a byte in either direction; `None`: for ever.
@@ -105,6 +111,8 @@ pub struct Cluster {
     pub connect_attempts: u32,
     /// Mesh TLS towards the endpoints; `None`: plaintext.
     pub tls: Option<UpstreamTls>,
+    /// How requests are carried to the endpoints; `None`: the bytes are opaque.
+    pub http: Option<HttpUpstream>,
 }
 
 /// Mesh TLS towards another dataplane.

@@ -161,6 +161,7 @@ impl Context<'_> {
             listen,
             service: service.to_owned(),
             protocol,
+            http: None,
             stat_prefix: stat_prefix.clone(),
             idle_timeout: idle,
             tls: self.downstream_tls(inbound)?,
@@ -170,6 +171,7 @@ impl Context<'_> {
                 connect_timeout: connect,
                 connect_attempts: 1,
                 tls: None,
+                http: None,
             },
         })
     }
@@ -201,6 +203,7 @@ impl Context<'_> {
             listen: SocketAddr::new(ip, outbound.port.get()),
             service: target.service,
             protocol,
+            http: None,
             stat_prefix: sanitise(&target.cluster),
             idle_timeout: idle,
             cluster: Cluster {
@@ -209,6 +212,7 @@ impl Context<'_> {
                 connect_timeout: connect,
                 connect_attempts: if protocol == Protocol::Tcp { TCP_CONNECT_ATTEMPTS } else { 1 },
                 tls,
+                http: None,
             },
         })
     }

@@ -113,7 +113,8 @@ mod tests {
 
     fn upstream(endpoints: Vec<SocketAddr>, connect_attempts: u32) -> Upstream<RealNetwork> {
         let connect_timeout = Duration::from_secs(5);
-        let cluster = Cluster { name: "c".into(), endpoints, connect_timeout, connect_attempts, tls: None };
+        let cluster =
+            Cluster { name: "c".into(), endpoints, connect_timeout, connect_attempts, tls: None, http: None };
         Upstream::new(RealNetwork, cluster, None).unwrap()
     }
 

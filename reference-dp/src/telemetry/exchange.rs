@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::session::{TlsFault, TlsSession};
+use crate::plan::HttpVersion;
 
 /// The two sides of a connection through a sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,13 @@ pub(crate) enum Event {
     },
     /// No attempt is left.
     GivenUp,
+    /// The caller speaks HTTP, in this version, as its first bytes tell.
+    Speaks(HttpVersion),
+    /// The caller's bytes are no HTTP, or not such as are taken: answered with this status, or not at all.
+    Malformed {
+        /// Of the answer, which is no request's.
+        status: Option<u16>,
+    },
     /// Payload came from a side.
     Read(Side, usize),
     /// Payload was passed to a side.

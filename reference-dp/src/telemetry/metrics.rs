@@ -108,6 +108,7 @@ impl Observer for ListenerMetrics {
                 }
             }
             Event::GivenUp => self.cluster.attempts_exceeded.inc(),
+            Event::Speaks(_) | Event::Malformed { .. } => {}
             Event::Ended { cause, took, upstream } => self.ended(*cause, *took, *upstream),
         }
     }

@@ -4,4 +4,5 @@
 pub(crate) mod exchange;
 pub(crate) mod metrics;
 pub(crate) mod registry;
+pub(crate) mod request;
 pub(crate) mod session;

@@ -67,7 +67,7 @@ fn listen(tls: Option<TlsOptions>, turns: Vec<Script>) -> ServerScript {
 }
 
 fn client(tls: Option<TlsOptions>, script: Script) -> ClientScript {
-    ClientScript { tls, script, connections: 1 }
+    ClientScript { tls, talk: crate::language::Talk::Bytes(script), connections: 1 }
 }
 
 fn hello() -> Script {

@@ -233,7 +233,7 @@ async fn until_blocked_with_nothing_to_send_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_takes_as_long_as_its_rate_says() {
-    let read = Action::Read(Read { bytes: Some(1000), rate: Some(100) });
+    let read = Action::Read(Read { bytes: Some(1000), rate: Some(100), until: None });
     let began = Instant::now();
     let notes = plain(script([send(pattern(1000)), read_eof()]), script([read, Action::Close])).await;
     // The last helping of 10 needs no pause after it.
@@ -243,8 +243,11 @@ async fn a_slow_reader_takes_as_long_as_its_rate_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_read_of_some_bytes_leaves_the_others() {
-    let app =
-        script([Action::Read(Read { bytes: Some(2), rate: None }), Action::Expect(text("llo")), read_eof()]);
+    let app = script([
+        Action::Read(Read { bytes: Some(2), rate: None, until: None }),
+        Action::Expect(text("llo")),
+        read_eof(),
+    ]);
     let notes = plain(script([send(text("hello"))]), app).await;
     assert!(notes.total(Role::App).done);
 }

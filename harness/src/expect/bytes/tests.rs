@@ -90,7 +90,11 @@ fn a_held_connection_counts_to_its_end_in_a_later_step() {
     let mut story = Story::new(&["call", "more"]);
     story.run.scenario.steps[1].verb = Verb::GoOn {
         on: "call".into(),
-        client: crate::language::ClientScript { tls: None, script: Default::default(), connections: 1 },
+        client: crate::language::ClientScript {
+            tls: None,
+            talk: crate::language::Talk::Bytes(Default::default()),
+            connections: 1,
+        },
         hold: false,
     };
     story.begin("call");

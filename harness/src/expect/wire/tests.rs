@@ -87,24 +87,7 @@ fn run(wire: Vec<WireConnection>) -> Run {
 }
 
 fn check() -> WireCheck {
-    WireCheck {
-        link: link(),
-        step: None,
-        outer: None,
-        inner: None,
-        sni: None,
-        alpn: None,
-        inner_sni: None,
-        inner_alpn: None,
-        version: None,
-        client_uris: Vec::new(),
-        server_uris: Vec::new(),
-        lifetime: None,
-        connections: None,
-        attempts: None,
-        bytes: None,
-        bytes_back: None,
-    }
+    WireCheck::on(link())
 }
 
 fn judge(wire: Vec<WireConnection>, set: impl FnOnce(&mut WireCheck)) -> Answer {

@@ -207,7 +207,11 @@ impl Shape for Read {
         if map.rate == Some(Size(0)) {
             return Err(Refused::Value("a `rate` from 1; `stall` reads nothing".into()));
         }
-        Ok(Self(meant::Read { bytes: map.bytes.map(|size| size.0), rate: map.rate.map(|size| size.0) }))
+        Ok(Self(meant::Read {
+            bytes: map.bytes.map(|size| size.0),
+            rate: map.rate.map(|size| size.0),
+            until: None,
+        }))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Value {

@@ -1,9 +1,12 @@
 //! Expectations as meant.
 
+use indexmap::IndexMap;
+
 use super::Resolver;
 use crate::language::value::Match;
 use crate::language::{
-    BytesCheck, Check, EndCheck, Expectation, Level, MetricsCheck, QuietCheck, TookCheck, WireCheck,
+    BytesCheck, Check, EndCheck, Expectation, HttpCheck, Level, MetricsCheck, QuietCheck, TookCheck,
+    WireCheck,
 };
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
@@ -136,6 +139,7 @@ impl Resolver<'_> {
             blocked_after: args.blocked_after,
             first_byte: args.first_byte,
             ended: args.ended,
+            http: HttpCheck::default(),
         };
         if check == EndCheck::default() {
             self.error(Problem::new(Kind::Check, "a check that checks nothing").at(place));
@@ -185,8 +189,11 @@ impl Resolver<'_> {
             attempts: args.attempts,
             bytes: args.bytes,
             bytes_back: args.bytes_back,
+            requests: None,
+            headers: IndexMap::new(),
+            answer_headers: IndexMap::new(),
         };
-        if check == nothing_on(link) {
+        if check == WireCheck::on(link) {
             self.error(checks_nothing(key));
             return None;
         }
@@ -247,28 +254,6 @@ fn inherit(expectation: &mut written::Expectation) {
 
 fn checks_nothing(place: std::ops::Range<usize>) -> Problem {
     Problem::new(Kind::Check, "a check that checks nothing").at(place)
-}
-
-/// The check of a link that is always right.
-fn nothing_on(link: crate::language::Link) -> WireCheck {
-    WireCheck {
-        link,
-        step: None,
-        outer: None,
-        inner: None,
-        sni: None,
-        alpn: None,
-        inner_sni: None,
-        inner_alpn: None,
-        version: None,
-        client_uris: Vec::new(),
-        server_uris: Vec::new(),
-        lifetime: None,
-        connections: None,
-        attempts: None,
-        bytes: None,
-        bytes_back: None,
-    }
 }
 
 fn texts<M: Matchable + Into<String>>(written: Option<Written<M>>) -> Option<Match<String>> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use indexmap::IndexMap;
 
 use super::Resolver;
-use crate::language::ClientScript;
+use crate::language::{ClientScript, Talk};
 use crate::language::{Condition, Direction, Fault, ProxyAct, Step, Target, Verb, When};
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
@@ -264,10 +264,10 @@ impl Resolver<'_> {
                 self.error(problem.help("for the handshake alone write `script: []`"));
                 return None;
             };
-            return Some(ClientScript { tls: Some(options), script, connections });
+            return Some(ClientScript { tls: Some(options), talk: Talk::Bytes(script), connections });
         }
         let talk = step.tcp.or(step.raw)?;
-        Some(ClientScript { tls: None, script: talk.value.meant(), connections })
+        Some(ClientScript { tls: None, talk: Talk::Bytes(talk.value.meant()), connections })
     }
 
     fn fault(&mut self, fault: At<FaultAsWritten>) -> Option<Fault> {
