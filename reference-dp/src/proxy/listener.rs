@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::downstream::Gate;
-use super::lifecycle::{Lifecycle, Live, Phase};
 use super::upstream::Upstream;
 use super::wire::Wire;
+use crate::lifecycle::{Lifecycle, Live, Phase};
 use crate::net::{Listener as _, Network, Stream};
 use crate::protocol::tcp;
 use crate::spawn::Spawn;

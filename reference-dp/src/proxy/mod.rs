@@ -2,7 +2,6 @@
 
 mod admin;
 mod downstream;
-mod lifecycle;
 mod listener;
 mod upstream;
 mod wire;
@@ -14,6 +13,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::lifecycle::{Lifecycle, Phase};
 use crate::net::{Listener as _, Network};
 use crate::plan::{Cluster, DownstreamTls, Plan};
 use crate::spawn::Spawn;
@@ -21,7 +21,7 @@ use crate::telemetry::metrics::{ListenerMetrics, Names};
 use crate::telemetry::registry::Registry;
 use crate::tls::{self, Authority, Entropy};
 use downstream::{Gate, Strict};
-use lifecycle::{Lifecycle, Phase};
+
 pub use listener::MAX_CONNECTIONS;
 use listener::Route;
 use upstream::Upstream;
