@@ -4,7 +4,7 @@
 //! * [`wire`] — packets, and the connections that they are.
 //! * [`flow`] — one direction of a connection, in order.
 //! * [`tls`] — TLS inside them, read with the sessions' secrets.
-//! * [`http1`] — HTTP/1.1, from bytes.
+//! * [`http1`], [`http2`] — HTTP, from bytes.
 //! * [`pcapng`] — packets as a capture file, secrets included.
 //! * [`metrics`] — Prometheus text, read strictly.
 //! * [`dictionary`] — signals by meaning.
@@ -12,6 +12,7 @@
 pub mod dictionary;
 pub mod flow;
 pub mod http1;
+pub mod http2;
 pub mod metrics;
 pub mod observation;
 pub mod pcapng;
