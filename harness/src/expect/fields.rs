@@ -101,7 +101,8 @@ fn glob(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-fn expected(wanted: &FieldMatch) -> String {
+/// What must be, in words.
+pub(super) fn expected(wanted: &FieldMatch) -> String {
     match wanted {
         FieldMatch::Absent => "absent".to_owned(),
         FieldMatch::Present => "present".to_owned(),

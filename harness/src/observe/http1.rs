@@ -13,6 +13,8 @@ pub struct Message {
     pub fields: Vec<(String, String)>,
     /// How the end of its body is known.
     pub framing: Framing,
+    /// Offset in the direction behind its head.
+    pub head_end: usize,
     /// The bytes of its body that are there, chunk framing left out.
     pub body: Vec<u8>,
     /// Trailer fields, as `fields`.
@@ -152,6 +154,7 @@ fn read(
             Err(NoHead::Foreign) => break Rest::Foreign(at),
         };
         at += len;
+        message.head_end = at;
         let taken = framing.and_then(|framing| {
             message.framing = framing;
             body(&bytes[at..], &mut message)
@@ -179,6 +182,7 @@ fn message(start: Start, minor: Option<u8>, fields: &[httparse::Header<'_>]) -> 
         minor: minor.unwrap_or(1),
         fields: texts(fields),
         framing: Framing::Bodiless,
+        head_end: 0,
         body: Vec::new(),
         trailers: Vec::new(),
         whole: false,
