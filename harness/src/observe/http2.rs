@@ -6,6 +6,7 @@
 mod block;
 mod direction;
 mod frame;
+mod plain;
 
 use std::collections::BTreeMap;
 

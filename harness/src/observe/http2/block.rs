@@ -1,6 +1,9 @@
 //! Field blocks (RFC 7541) of one direction: its frames share one dynamic table.
 
 use loona_hpack::Decoder;
+use loona_hpack::huffman::HuffmanDecoder;
+
+use super::plain::plain;
 
 /// Name and value of each field, in order; lossy text.
 pub type Fields = Vec<(String, String)>;
@@ -13,6 +16,7 @@ const MOST_DECODED: usize = 4 << 20;
 /// Reads the blocks of one direction.
 pub(super) struct Blocks {
     decoder: Decoder<'static>,
+    huffman: HuffmanDecoder,
     decoded: usize,
     /// The block under way: its stream, its fragments so far.
     open: Option<(u32, Vec<u8>)>,
@@ -20,7 +24,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn new() -> Self {
-        Self { decoder: Decoder::new(), decoded: 0, open: None }
+        Self { decoder: Decoder::new(), huffman: HuffmanDecoder::new(), decoded: 0, open: None }
     }
 
     /// The stream whose block is under way: nothing but its `CONTINUATION` may come (RFC 9113 6.10).
@@ -51,10 +55,11 @@ impl Blocks {
     }
 
     fn decode(&mut self, block: &[u8]) -> Result<Fields, String> {
+        let block = plain(block, &mut self.huffman).map_err(|error| format!("field block: {error}"))?;
         let mut fields = Vec::new();
         let decoded = &mut self.decoded;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let read = self.decoder.decode_with_cb(block, |name, value| {
+        let read = self.decoder.decode_with_cb(&block, |name, value| {
             *decoded = decoded.saturating_add(name.len() + value.len());
             if *decoded <= MOST_DECODED {
                 fields.push((text(&name), text(&value)));

@@ -150,3 +150,25 @@ fn a_block_can_not_grow_without_bound() {
     assert_eq!(reader.push(1, &[0x82; 200 << 10], false), Ok(None));
     assert!(reader.push(1, &[0x82; 200 << 10], true).is_err());
 }
+
+#[test]
+fn long_strings_in_huffman_code() {
+    // `0` is five zeros (RFC 7541 Appendix B); eight of them are five octets. Lengths at which the length's own octets change.
+    for zeros in [120, 128, 136, 256, 4096, 16_384] {
+        let octets = zeros / 8 * 5;
+        let mut block = vec![0, 1, b'x'];
+        let mut more = octets - 0x7f_usize.min(octets);
+        block.push(0x80 | u8::try_from(octets.min(0x7f)).expect("seven bits"));
+        while octets >= 0x7f {
+            let last = more < 0x80;
+            block.push(u8::try_from(more & 0x7f).expect("seven bits") | if last { 0 } else { 0x80 });
+            more >>= 7;
+            if last {
+                break;
+            }
+        }
+        block.resize(block.len() + octets, 0);
+        let expected = fields(&[("x", "0".repeat(zeros).as_str())]);
+        assert_eq!(Blocks::new().push(1, &block, true), Ok(Some(expected)), "{zeros}");
+    }
+}
