@@ -317,27 +317,45 @@ impl<S: Stream> Line<S> {
 
     /// Closes the connection; the script is done.
     pub async fn close(&mut self) {
+        poll_fn(|cx| self.poll_close(cx)).await;
+    }
+
+    /// As [`Line::close`], for a line that is shared.
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Once blocked, the other side may never take a goodbye.
-        self.say_goodbye(!self.blocked).await;
+        ready!(self.poll_goodbye(cx, !self.blocked));
         self.settle(true);
+        Poll::Ready(())
+    }
+
+    /// Closes the connection at once, as the script says. Never pending.
+    pub(super) fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_goodbye(cx, false));
+        self.settle(true);
+        Poll::Ready(())
     }
 
     /// Closes the connection in the middle of its script.
     pub(super) async fn give_up(&mut self) {
-        self.say_goodbye(false).await;
+        poll_fn(|cx| self.poll_give_up(cx)).await;
+    }
+
+    /// As [`Line::give_up`], for a line that is shared. Never pending.
+    pub(super) fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_goodbye(cx, false));
         self.settle(false);
+        Poll::Ready(())
     }
 
     /// close_notify in each TLS layer, and FIN. A goodbye that fails changes nothing: the connection goes.
-    async fn say_goodbye(&mut self, patient: bool) {
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>, patient: bool) -> Poll<()> {
         if self.half_closed {
-            return;
+            return Poll::Ready(());
         }
-        poll_fn(|cx| match self.conn.as_mut().map(|conn| Pin::new(conn).poll_shutdown(cx)) {
+        match self.conn.as_mut().map(|conn| Pin::new(conn).poll_shutdown(cx)) {
             Some(Poll::Pending) if patient => Poll::Pending,
             _ => Poll::Ready(()),
-        })
-        .await;
+        }
     }
 
     /// Resets the connection; the script is done.
