@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn places_are_told_once_with_their_cases() {
         let contract = Requirements::bundled().unwrap_or_else(|error| panic!("{error}"));
-        let text = "about: x\nmatrix: {mesh.mtls: [strict, disabled]}\npods:\n  web: {}\n  backend: {app: {tcp: echo}}\nsteps:\n  - {id: a, from: web, to: backend, tcp: x}\nexpect:\n  - {client: {step: a, received: x}, proves: [TCP-1]}\n";
+        let text = "about: x\nfor: {mtls: [strict, disabled]}\nmesh: {mtls: $mtls}\npods:\n  web: {}\n  backend: {app: {tcp: echo}}\nsteps:\n  - {id: a, from: web, to: backend, tcp: x}\nexpect:\n  - {client: {step: a, received: x}, proves: [TCP-1]}\n";
         let cases = crate::scenario::parse("t/case", Path::new("case.yaml"), text)
             .unwrap_or_else(|wrong| panic!("{wrong}"));
         assert_eq!(cases.len(), 2);
@@ -136,7 +136,7 @@ mod tests {
             anstream::adapter::strip_str(&told.unwrap_or_default()).to_string()
         };
         let told = tell("TCP-1");
-        assert_eq!(told.matches("case.yaml:9  client").count(), 1, "{told}");
+        assert_eq!(told.matches("case.yaml:10  client").count(), 1, "{told}");
         for words in [
             "t/case[",
             "bytes pass unchanged",
