@@ -30,6 +30,43 @@ pub struct Scenario {
     pub expect: Vec<Expectation>,
 }
 
+impl Scenario {
+    /// All its expectations: those of steps, then those at the bottom.
+    #[must_use]
+    pub fn expectations(&self) -> Vec<&Expectation> {
+        fn walk<'a>(steps: &'a [Step], into: &mut Vec<&'a Expectation>) {
+            for step in steps {
+                into.extend(&step.expect);
+                if let Verb::Parallel(inner) = &step.verb {
+                    walk(inner, into);
+                }
+            }
+        }
+        let mut all = Vec::new();
+        walk(&self.steps, &mut all);
+        all.extend(&self.expect);
+        all
+    }
+
+    /// Ids of the clauses it names, each once, in order of their first expectation.
+    #[must_use]
+    pub fn clauses(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = Vec::new();
+        for id in self.expectations().into_iter().flat_map(|expectation| &expectation.proves) {
+            if !ids.contains(&id.as_str()) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
+    /// The name without the values of its matrix: `tcp/echo`.
+    #[must_use]
+    pub fn base_name(&self) -> &str {
+        self.name.split('[').next().unwrap_or_default()
+    }
+}
+
 /// The mesh's own settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mesh {

@@ -222,7 +222,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         lock(&self.sidecars).remove(pod);
     }
 
-    /// Scrapes metrics and counts sockets, as far as these expectations look at them.
+    /// Scrapes metrics and counts sockets, as far as these expectations look at them; at the bottom, all sidecars: their books are compared.
     pub(super) async fn collect(&self, step: Option<&str>, expectations: &[Expectation]) {
         let checks = || expectations.iter().flat_map(|expectation| &expectation.checks);
         if checks().any(|check| matches!(check, Check::Quiet(_))) {
@@ -232,14 +232,17 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         }
         let mut wanted: Vec<_> = checks()
             .filter_map(|check| match check {
-                Check::Metrics(metrics) => Some(metrics.at.as_str()),
+                Check::Metrics(metrics) => Some(metrics.at.clone()),
                 _ => None,
             })
             .collect();
+        if step.is_none() {
+            wanted.extend(lock(&self.sidecars).keys().map(|pod| proxy_host(pod)));
+        }
         wanted.sort_unstable();
         wanted.dedup();
         for host in wanted {
-            let pod = host.strip_suffix(".proxy").unwrap_or(host);
+            let pod = host.strip_suffix(".proxy").unwrap_or(&host);
             let sidecar = lock(&self.sidecars).get(pod).cloned();
             let body = match sidecar.as_deref().map(|sidecar| sidecar.metrics()) {
                 Some(Some((address, path))) => {
@@ -249,7 +252,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
                 None => Err("it does not run".to_owned()),
             };
             let (at, step) = (self.ground.now(), step.map(str::to_owned));
-            lock(&self.scrapes).push(Scrape { at, step, host: host.to_owned(), body });
+            lock(&self.scrapes).push(Scrape { at, step, host, body });
         }
     }
 
