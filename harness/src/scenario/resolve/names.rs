@@ -24,7 +24,10 @@ pub(crate) struct Names {
 impl Names {
     /// The pods as meant; also what a pod with errors is called, so that one error does not make ten.
     pub(crate) fn new(pods: &[Pod]) -> Self {
-        let facts = |pod: &Pod| Facts { service: pod.app.is_some(), sidecar: pod.proxy != ProxyKind::None };
+        let facts = |pod: &Pod| Facts {
+            service: pod.app.is_some(),
+            sidecar: pod.proxy != ProxyKind::None && pod.within.is_none(),
+        };
         Self { pods: pods.iter().map(|pod| (pod.name.clone(), facts(pod))).collect() }
     }
 
