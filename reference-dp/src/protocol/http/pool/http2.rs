@@ -231,12 +231,14 @@ fn limit(sender: &SendRequest<Bytes>) -> usize {
 
 /// What requests are given to, once the connection stands and as long as it does.
 async fn sender(status: &mut watch::Receiver<Status>) -> Result<SendRequest<Bytes>, Failure> {
-    let known = status.wait_for(|status| !matches!(status, Status::Dialling)).await;
-    let sender = match known.as_deref() {
-        Ok(Status::Up(sender)) => sender.clone(),
-        Ok(Status::Over(failure)) => return Err(*failure),
-        Ok(Status::Dialling) | Err(_) => return Err(Failure::Terminated),
+    // In a block of its own: what is borrowed from the channel must not be held while waiting.
+    let sender = {
+        let known = status.wait_for(|status| !matches!(status, Status::Dialling)).await;
+        match known.as_deref() {
+            Ok(Status::Up(sender)) => sender.clone(),
+            Ok(Status::Over(failure)) => return Err(*failure),
+            Ok(Status::Dialling) | Err(_) => return Err(Failure::Terminated),
+        }
     };
-    drop(known);
     sender.ready().await.map_err(|error| fault::of_http2(&error))
 }
