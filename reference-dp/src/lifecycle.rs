@@ -32,13 +32,18 @@ impl Lifecycle {
         self.phase_changed.notify_waiters();
     }
 
+    /// Whether `phase` or one beyond is reached.
+    pub(crate) fn has_reached(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::SeqCst) >= phase as u8
+    }
+
     /// Waits until `phase` or one beyond is reached.
     pub(crate) async fn reached(&self, phase: Phase) {
         loop {
             let mut changed = pin!(self.phase_changed.notified());
             // Registered before looking, so that no change is missed in between.
             changed.as_mut().enable();
-            if self.phase.load(Ordering::SeqCst) >= phase as u8 {
+            if self.has_reached(phase) {
                 return;
             }
             changed.await;

@@ -96,6 +96,14 @@ impl Pool {
         Self { endpoints, next: AtomicUsize::new(0) }
     }
 
+    /// Whether there is no endpoint.
+    pub(crate) const fn is_empty(&self) -> bool {
+        match &self.endpoints {
+            Endpoints::Http1(endpoints) => endpoints.is_empty(),
+            Endpoints::Http2(endpoints) => endpoints.is_empty(),
+        }
+    }
+
     /// Gives one request to a connection and waits for the head of its answer; tells the account when a connection took it. There is no time limit
     /// but the connect timeout: callers drop the future to give up (HTTP/2: `RST_STREAM` with `CANCEL`; HTTP/1.1: the connection is closed).
     ///
