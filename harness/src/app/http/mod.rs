@@ -19,6 +19,8 @@ mod router;
 mod server;
 mod shared;
 mod source;
+#[cfg(test)]
+mod testing;
 
 pub(super) use client::{Session, run};
 pub(super) use router::Router;
