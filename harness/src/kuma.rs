@@ -26,6 +26,16 @@ pub fn outbound(index: usize) -> SocketAddr {
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
 }
 
+/// The server name with which a sidecar asks for the `MeshService` of a pod: `a`, FNV-1a of name and mesh, name, port, mesh, `ms`
+/// (kuma-protocols.md 3.3).
+#[must_use]
+pub fn mesh_service_name(pod: &str) -> String {
+    let hash = format!("{pod};{MESH};").bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("a{hash:016x}.{pod}.{INBOUND_PORT}.{MESH}.ms")
+}
+
 /// All resources of the scenario's mesh: (name for messages, YAML). `address` tells a pod's address by its name.
 #[must_use]
 pub fn resources(scenario: &Scenario, address: impl Fn(&str) -> Ipv4Addr) -> Vec<(String, String)> {

@@ -69,7 +69,7 @@ pub struct Pod {
     pub app: Option<ServerScript>,
     /// Whether a sidecar stands beside it.
     pub proxy: ProxyKind,
-    /// With `proxy: none`: the mesh identity with which the pod itself speaks mesh TLS, if any.
+    /// With `proxy: none` and `proxy: scripted`: the mesh identity with which the pod itself speaks mesh TLS, if any.
     pub identity: Option<PodIdentity>,
     /// `state: NotReady`: its inbound is no endpoint of the service.
     pub ready: bool,
@@ -84,6 +84,9 @@ pub enum ProxyKind {
     Default,
     /// Nothing.
     None,
+    /// The harness plays the sidecar: the pod's app stands at its inbound address, its clients dial inbounds, both over mesh TLS if the mesh
+    /// has it, as real sidecars do.
+    Scripted,
 }
 
 /// How a pod without a sidecar speaks mesh TLS: as client towards sidecars, and as server if it has an app.

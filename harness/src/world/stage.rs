@@ -35,7 +35,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 pub struct SetUpError(String);
 
 impl SetUpError {
-    fn new(error: impl std::fmt::Display) -> Self {
+    pub(super) fn new(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
 }
@@ -168,7 +168,9 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let address = match pod.proxy {
             ProxyKind::Default => SocketAddr::from((Ipv4Addr::LOCALHOST, kuma::APP_PORT)),
             // Nobody stands before it: it is the endpoint itself.
-            ProxyKind::None => SocketAddr::from((self.ground.pod_address(&pod.name), kuma::INBOUND_PORT)),
+            ProxyKind::None | ProxyKind::Scripted => {
+                SocketAddr::from((self.ground.pod_address(&pod.name), kuma::INBOUND_PORT))
+            }
         };
         let kit = self.kit(&pod.name, Role::App, None)?;
         let server = Server::bind(&self.ground.network(&pod.name), address, script, kit).await;

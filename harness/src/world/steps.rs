@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::stage::{SetUpError, Stage};
 use crate::app::Client;
 use crate::dataplane::Dataplane;
 use crate::kuma;
-use crate::language::{ProxyAct, ProxyKind, Step, Target, Verb};
+use crate::language::{Outbounds, ProxyAct, ProxyKind, Step, Target, Verb};
 use crate::observe::{Role, Seen};
 
 /// Steps share no instant, so that what was seen at one belongs to one step.
@@ -48,7 +49,10 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let id = step.id.as_str();
         match &step.verb {
             Verb::Talk { from, to, client: script, times, hold } => {
-                let kit = self.kit(from, Role::Client, Some(id))?;
+                let mut kit = self.kit(from, Role::Client, Some(id))?;
+                if let (Some(mesh), Some(name)) = (&kit.mesh, self.server_name(from, to)) {
+                    kit.mesh = Some(Arc::new(mesh.asking_for(&name).map_err(SetUpError::new)?));
+                }
                 let mut client = Client::new(self.ground.network(from), kit);
                 let target = self.target(from, to);
                 for _ in 0..*times {
@@ -100,6 +104,16 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             }
         }
         Ok(())
+    }
+
+    /// What the client of a scripted sidecar asks for, as a real one does.
+    fn server_name(&self, from: &str, to: &Target) -> Option<String> {
+        let caller = self.pod(from).filter(|pod| pod.proxy == ProxyKind::Scripted)?;
+        match (to, caller.outbounds) {
+            (Target::Service(pod), Outbounds::MeshServices) => Some(kuma::mesh_service_name(pod)),
+            // Kuma's names of services by tag are no DNS names, which our TLS cannot send.
+            _ => None,
+        }
     }
 
     /// Where a client dials.
