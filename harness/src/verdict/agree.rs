@@ -18,7 +18,7 @@ const NAME: &str = "agree";
 
 /// Signals, by their names in dictionaries.
 const REQUESTS: &str = "http.requests";
-const ATTEMPTS: &str = "http.upstream.requests";
+const ATTEMPTS: &str = "upstream.requests";
 const RETRIES: &str = "http.upstream.retries";
 const CONNECTIONS: &str = "tcp.connections";
 
