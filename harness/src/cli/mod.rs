@@ -32,7 +32,7 @@ const BROKEN: u8 = 3;
 #[command(name = "conform", version, max_term_width = 100)]
 struct Arguments {
     /// The project's folder, with `scenarios` and `fixtures` in it [default: the nearest one upwards]
-    #[arg(long, global = true, value_name = "DIR", display_order = 100)]
+    #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
