@@ -109,7 +109,7 @@ impl Observer for ListenerMetrics {
             }
             Event::GivenUp => self.cluster.attempts_exceeded.inc(),
             Event::Speaks(_) | Event::Malformed { .. } => {}
-            Event::Ended { cause, took, upstream } => self.ended(*cause, *took, *upstream),
+            Event::Ended { cause, took, upstream, .. } => self.ended(*cause, *took, *upstream),
         }
     }
 }
