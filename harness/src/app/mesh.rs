@@ -47,6 +47,8 @@ impl MeshCa {
 pub struct MeshIdentity {
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
+    /// The server name that the client asks for.
+    name: ServerName<'static>,
 }
 
 impl MeshIdentity {
@@ -79,7 +81,19 @@ impl MeshIdentity {
             .with_single_cert(server_own.chain, server_own.key)?;
         server.alpn_protocols = vec![b"kuma".to_vec()];
         server.key_log = tls.key_log.clone();
-        Ok(Self { client: Arc::new(client), server: Arc::new(server) })
+        let name = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Ok(Self { client: Arc::new(client), server: Arc::new(server), name })
+    }
+
+    /// The same, asking for this server name as client. Without, none is sent: an address is never sent as a name.
+    ///
+    /// # Errors
+    /// It is no DNS name.
+    pub fn asking_for(&self, name: &str) -> Result<Self, TlsError> {
+        let mut client = ClientConfig::clone(&self.client);
+        client.enable_sni = true;
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name(name.to_owned()))?;
+        Ok(Self { client: Arc::new(client), server: self.server.clone(), name })
     }
 
     /// Shakes hands over `socket`.
@@ -90,10 +104,8 @@ impl MeshIdentity {
     pub async fn handshake<S: Stream>(&self, side: Side, socket: S) -> io::Result<(Base<S>, HandshakeFacts)> {
         match side {
             Side::Client => {
-                // An address is never sent as a name.
-                let name = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
                 let connector = tokio_rustls::TlsConnector::from(self.client.clone());
-                let tls = connector.connect(name, socket).await?;
+                let tls = connector.connect(self.name.clone(), socket).await?;
                 let facts = facts(tls.get_ref().1, None);
                 Ok((Base::MeshClient(Box::new(tls)), facts))
             }

@@ -6,6 +6,7 @@
 mod app;
 mod bytes;
 mod ends;
+mod fields;
 pub(crate) mod judge;
 pub mod metrics;
 pub(crate) mod quiet;

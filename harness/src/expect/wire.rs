@@ -1,20 +1,34 @@
 //! `wire`: what connections over a link are, read from their packets.
 
+mod http;
 mod view;
 
 use std::time::Duration;
 
 use super::metrics::describe;
 use super::{Answer, Finding, Moment};
-use crate::language::WireCheck;
 use crate::language::value::Count;
 use crate::language::value::Match;
+use crate::language::{Check, Expectation, Link, Scenario, Step, Verb, WireCheck};
 use crate::observe::wire::WireConnection;
 use crate::observe::{Nanos, Role, Seen};
 use view::{Unknown, View};
 
 /// What one argument says of one connection: nothing wrong, what was found instead, or why that can't be told.
 type Verdict = Result<Option<String>, Unknown>;
+
+/// Whether a scenario looks at what crosses a link, from its first host to its second.
+pub(crate) fn looks_at(scenario: &Scenario, link: &Link) -> bool {
+    fn in_steps(steps: &[Step], link: &Link) -> bool {
+        let within = |step: &Step| matches!(&step.verb, Verb::Parallel(steps) if in_steps(steps, link));
+        steps.iter().any(|step| named(&step.expect, link) || within(step))
+    }
+    fn named(expectations: &[Expectation], link: &Link) -> bool {
+        let mut checks = expectations.iter().flat_map(|expectation| &expectation.checks);
+        checks.any(|check| matches!(check, Check::Wire(wire) if wire.link == *link))
+    }
+    named(&scenario.expect, link) || in_steps(&scenario.steps, link)
+}
 
 impl WireCheck {
     /// Judges the connections that the link's first host opened to its second.
@@ -40,6 +54,7 @@ impl WireCheck {
         let earlier: Vec<_> = over_link().filter(|connection| connection.established).collect();
         let views: Vec<_> = established.iter().map(|connection| View::new(connection, &earlier)).collect();
         self.each_connection(&views, &mut judging);
+        self.exchanges(moment, &views, &mut judging);
         judging.answer()
     }
 

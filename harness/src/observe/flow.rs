@@ -61,6 +61,18 @@ impl Stream {
         head
     }
 
+    /// The stamp of the last of the first `len` bytes; of the last byte, if there are fewer.
+    #[must_use]
+    pub fn stamp_at(&self, len: usize) -> u64 {
+        let mut end = 0;
+        let mut ends = self.pieces.iter().map(|piece| {
+            end += piece.bytes.len();
+            (end, piece.stamp)
+        });
+        let found = ends.find(|(end, _)| *end >= len).map(|(_, stamp)| stamp);
+        found.or_else(|| self.pieces.last().map(|piece| piece.stamp)).unwrap_or_default()
+    }
+
     /// Reads from the first byte on.
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
@@ -315,6 +327,15 @@ mod tests {
         let stream = r.finish();
         assert_eq!(stream.head(100), b"ab");
         assert_eq!(stream.why_cut(), Some("capture cut at 2"));
+    }
+
+    #[test]
+    fn bytes_are_stamped_by_their_pieces() {
+        let mut stream = Stream::default();
+        assert_eq!(stream.stamp_at(1), 0);
+        stream.push(7, Bytes::from_static(b"ab"));
+        stream.push(9, Bytes::from_static(b"cd"));
+        assert_eq!([1, 2, 3, 4, 5].map(|len| stream.stamp_at(len)), [7, 7, 9, 9, 9]);
     }
 
     #[test]

@@ -4,12 +4,16 @@
 //! * [`wire`] — packets, and the connections that they are.
 //! * [`flow`] — one direction of a connection, in order.
 //! * [`tls`] — TLS inside them, read with the sessions' secrets.
+//! * [`http`] — requests and answers inside them, from [`http1`] or [`http2`].
 //! * [`pcapng`] — packets as a capture file, secrets included.
 //! * [`metrics`] — Prometheus text, read strictly.
 //! * [`dictionary`] — signals by meaning.
 
 pub mod dictionary;
 pub mod flow;
+pub mod http;
+pub mod http1;
+pub mod http2;
 pub mod metrics;
 pub mod observation;
 pub mod pcapng;

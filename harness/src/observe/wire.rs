@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Nanos;
 use super::flow::Reassembly;
+use super::http::HttpView;
 use super::tls::{self, KeyLog};
 use crate::language::Link;
 
@@ -34,13 +35,15 @@ pub struct WireConnection {
 pub enum Layer {
     /// Not one byte.
     Empty,
-    /// Bytes that are no TLS; the first of each direction (at most 4 KiB).
+    /// Bytes that are neither TLS nor HTTP; the first of each direction (at most 4 KiB).
     Plain {
         /// From the opener.
         forward: Vec<u8>,
         /// To the opener.
         back: Vec<u8>,
     },
+    /// HTTP: a request line or a connection preface came first.
+    Http(HttpView),
     /// TLS.
     Tls(Box<TlsView>),
 }
@@ -64,6 +67,21 @@ pub struct TlsView {
     pub inner: Result<Layer, String>,
     /// Alerts seen in clear or decrypted, in order: (from the opener?, description).
     pub alerts: Vec<(bool, u8)>,
+}
+
+impl Layer {
+    /// Turns the stamps in it, which are places of packets, into times.
+    fn date(&mut self, time: &impl Fn(u64) -> Nanos) {
+        match self {
+            Self::Http(view) => view.date(time),
+            Self::Tls(view) => {
+                if let Ok(inner) = &mut view.inner {
+                    inner.date(time);
+                }
+            }
+            Self::Empty | Self::Plain { .. } => {}
+        }
+    }
 }
 
 /// A packet of the run, as it entered a link.
@@ -113,14 +131,16 @@ const SYN: u8 = 2;
 const RST: u8 = 4;
 const ACK: u8 = 16;
 
-/// Reads all connections of a capture, in the order in which they were opened.
+/// Reads the connections of a capture over the links that are asked for, in the order in which they were opened. Decryption costs more than all
+/// else that is done here, so that nobody asks for what nobody looks at.
 ///
 /// A connection begins with a SYN; its four-tuple may be used again once it is over. A dropped SYN was still an attempt and counts as one, but
 /// nothing else that was dropped is seen. Packets of connections whose SYN is not in the capture are left out.
 #[must_use]
-pub fn read(capture: &Capture) -> Vec<WireConnection> {
+pub fn read(capture: &Capture, asked: impl Fn(&Link) -> bool) -> Vec<WireConnection> {
     let keys = KeyLog::parse(capture.key_log.iter().map(String::as_str));
-    connections(capture).into_iter().map(|connection| connection.finish(capture, &keys)).collect()
+    let connections = connections(capture).into_iter();
+    connections.filter_map(|connection| connection.finish(capture, &keys, &asked)).collect()
 }
 
 /// A connection while its packets are read.
@@ -209,19 +229,30 @@ impl Connection {
         }
     }
 
-    fn finish(self, capture: &Capture, keys: &KeyLog) -> WireConnection {
+    fn finish(
+        self,
+        capture: &Capture,
+        keys: &KeyLog,
+        asked: impl Fn(&Link) -> bool,
+    ) -> Option<WireConnection> {
+        let link = Some(oriented(capture, self.link, self.named_from_opener)).filter(asked)?;
         let established = self.back.is_some();
         let back = self.back.unwrap_or_else(|| Reassembly::new(0));
         let (bytes, bytes_back) = (self.forward.total(), back.total());
-        WireConnection {
-            link: oriented(capture, self.link, self.named_from_opener),
+        let mut layer = tls::read(&self.forward.finish(), &back.finish(), keys);
+        layer.date(&|stamp| {
+            let packet = usize::try_from(stamp).ok().and_then(|index| capture.packets.get(index));
+            packet.map_or(0, |packet| packet.at)
+        });
+        Some(WireConnection {
+            link,
             opened: self.opened,
             established,
             syns: self.syns,
             bytes,
             bytes_back,
-            layer: tls::read(&self.forward.finish(), &back.finish(), keys),
-        }
+            layer,
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! `for: {mtls: [strict, disabled]}`: one case for each combination of values, put into the tree before it is decoded.
+//! `for: {mtls: [strict, disabled]}`: one case for each combination of values, put into the tree before it is decoded. Values that are no names
+//! have one before them: `for: {input: {bare-lf: "GET /\n", nul: {hex: "00"}}}`.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,14 @@ const MAX_CASES: usize = 256;
 #[derive(Debug, Clone)]
 struct Axis {
     name: String,
-    values: Vec<Scalar>,
+    values: Vec<Choice>,
+}
+
+/// A value and what it is called, in the case's name and in `when`.
+#[derive(Debug, Clone)]
+struct Choice {
+    name: String,
+    value: Value,
 }
 
 /// All of a file's combinations.
@@ -91,41 +99,57 @@ fn axis(key: &Node, values: &Node, problems: &mut Vec<Problem>) -> Option<Axis> 
         );
         return None;
     };
-    let Value::List(items) = &values.value else {
-        return None; // wrong type, which decoding reports
+    let choices: Vec<(&Node, &Node)> = match &values.value {
+        Value::List(items) => items.iter().map(|item| (item, item)).collect(),
+        Value::Map(entries) => entries.iter().map(|(key, value)| (key, value)).collect(),
+        Value::Scalar(_) => return None, // wrong type, which decoding reports
     };
-    if items.is_empty() {
+    if choices.is_empty() {
         problems.push(Problem::new(Kind::Matrix, format!("`{name}` has no values")).at(values.head()));
         return None;
     }
-    let mut scalars: Vec<Scalar> = Vec::new();
-    for item in items {
-        let Value::Scalar(scalar) = &item.value else {
+    let mut axis = Axis { name: name.to_owned(), values: Vec::new() };
+    for (key, value) in choices {
+        let Value::Scalar(scalar) = &key.value else {
             return None;
         };
-        // Values are part of the case's name, which stands in lists and files.
-        let bad = scalar.text.is_empty()
-            || scalar.text.chars().any(|c| c.is_whitespace() || c.is_control() || ",[]=".contains(c));
-        if bad {
-            problems.push(
-                Problem::new(Kind::Matrix, format!("bad value of `{name}`")).at(item.head()).label(
-                    "expected a word without blanks, `,`, `=`, `[`, `]`: it is part of the case's name",
-                ),
-            );
-        } else if scalars.iter().any(|other| other.text == scalar.text) {
-            problems.push(
-                Problem::new(Kind::Duplicate, format!("`{name}` has the value `{}` twice", scalar.text))
-                    .at(item.head()),
-            );
-        } else {
-            let mut scalar = scalar.clone();
-            if scalar.kind == ScalarKind::Bool {
-                scalar.text.make_ascii_lowercase();
-            }
-            scalars.push(scalar);
+        match axis.choice(scalar, value) {
+            Ok(choice) => axis.values.push(choice),
+            Err(problem) => problems.push(problem.at(key.head())),
         }
     }
-    (!scalars.is_empty()).then(|| Axis { name: name.to_owned(), values: scalars })
+    (!axis.values.is_empty()).then_some(axis)
+}
+
+impl Axis {
+    fn choice(&self, key: &Scalar, value: &Node) -> Result<Choice, Problem> {
+        let name = &self.name;
+        // It is part of the case's name, which stands in lists and files.
+        let bad = key.text.is_empty()
+            || key.text.chars().any(|c| c.is_whitespace() || c.is_control() || ",[]=".contains(c));
+        if bad {
+            return Err(Problem::new(Kind::Matrix, format!("bad value of `{name}`"))
+                .label("expected a word without blanks, `,`, `=`, `[`, `]`: it is part of the case's name")
+                .help(format!("give the value a name: `{name}: {{short-name: \"the value\"}}`")));
+        }
+        let plain = |scalar: &Scalar| {
+            let bool = scalar.kind == ScalarKind::Bool;
+            let text = if bool { scalar.text.to_ascii_lowercase() } else { scalar.text.clone() };
+            Scalar { kind: scalar.kind, text }
+        };
+        let choice = Choice {
+            name: plain(key).text,
+            value: match &value.value {
+                Value::Scalar(scalar) => Value::Scalar(plain(scalar)),
+                other => other.clone(),
+            },
+        };
+        if self.values.iter().any(|other| other.name == choice.name) {
+            let twice = format!("`{name}` has the value `{}` twice", choice.name);
+            return Err(Problem::new(Kind::Duplicate, twice));
+        }
+        Ok(choice)
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -199,7 +223,7 @@ fn used(root: &Node) -> BTreeSet<String> {
 }
 
 impl<'m> Case<'m> {
-    fn values(&self) -> impl Iterator<Item = (&'m str, &'m Scalar)> {
+    fn values(&self) -> impl Iterator<Item = (&'m str, &'m Choice)> {
         self.matrix
             .axes
             .iter()
@@ -210,19 +234,19 @@ impl<'m> Case<'m> {
     /// What the case's name ends with: `[mtls=strict,protocol=tcp]`, or nothing.
     pub(crate) fn suffix(&self) -> String {
         let pairs: Vec<String> =
-            self.values().map(|(name, value)| format!("{name}={}", value.text)).collect();
+            self.values().map(|(name, choice)| format!("{name}={}", choice.name)).collect();
         if pairs.is_empty() { String::new() } else { format!("[{}]", pairs.join(",")) }
     }
 
-    /// The value of a name in this case.
+    /// What the value of a name is called in this case.
     pub(crate) fn value(&self, name: &str) -> Option<&'m str> {
-        self.values().find(|(other, _)| *other == name).map(|(_, value)| value.text.as_str())
+        self.values().find(|(other, _)| *other == name).map(|(_, choice)| choice.name.as_str())
     }
 
     /// All values a name may have.
     pub(crate) fn allowed(&self, name: &str) -> Vec<&'m str> {
         let axis = self.matrix.axes.iter().find(|axis| axis.name == name);
-        axis.map_or_else(Vec::new, |axis| axis.values.iter().map(|value| value.text.as_str()).collect())
+        axis.map_or_else(Vec::new, |axis| axis.values.iter().map(|choice| choice.name.as_str()).collect())
     }
 
     /// All names.
@@ -248,7 +272,7 @@ impl<'m> Case<'m> {
 
     fn fill_node(&self, node: &Node, problems: &mut Vec<Problem>) -> Node {
         let value = match &node.value {
-            Value::Scalar(scalar) => Value::Scalar(self.fill_scalar(node, scalar, problems)),
+            Value::Scalar(scalar) => self.fill_scalar(node, scalar, problems),
             Value::List(items) => {
                 Value::List(items.iter().map(|item| self.fill_node(item, problems)).collect())
             }
@@ -259,30 +283,38 @@ impl<'m> Case<'m> {
         Node { span: node.span.clone(), value }
     }
 
-    fn fill_scalar(&self, node: &Node, scalar: &Scalar, problems: &mut Vec<Problem>) -> Scalar {
+    fn fill_scalar(&self, node: &Node, scalar: &Scalar, problems: &mut Vec<Problem>) -> Value {
         if scalar.kind != ScalarKind::Text || !scalar.text.contains('$') {
-            return scalar.clone();
+            return Value::Scalar(scalar.clone());
         }
         let pieces = pieces(&scalar.text);
         let mut text = String::new();
         for piece in &pieces {
-            match piece {
-                Piece::Text(part) => text.push_str(part),
-                Piece::Name(name) => match self.values().find(|(other, _)| other == name) {
-                    // A whole scalar keeps what it is: a number stays a number.
-                    Some((_, value)) if pieces.len() == 1 => return value.clone(),
-                    Some((_, value)) => text.push_str(&value.text),
-                    None => {
-                        let problem = Problem::new(Kind::Matrix, format!("unknown placeholder `{name}`"))
-                            .at(node.span.clone())
-                            .label("not in `for`")
-                            .did_you_mean(name, self.names());
-                        problems.push(problem.help("for the text itself write `$$`"));
-                    }
-                },
+            let name = match piece {
+                Piece::Text(part) => {
+                    text.push_str(part);
+                    continue;
+                }
+                Piece::Name(name) => name,
+            };
+            match self.values().find(|(other, _)| other == name).map(|(_, choice)| &choice.value) {
+                // A whole scalar becomes what the value is: a number stays a number.
+                Some(value) if pieces.len() == 1 => return value.clone(),
+                Some(Value::Scalar(value)) => text.push_str(&value.text),
+                Some(_) => {
+                    let problem = Problem::new(Kind::Matrix, format!("a value of `{name}` is no text"));
+                    problems.push(problem.at(node.span.clone()).help(format!("write `${name}` alone")));
+                }
+                None => {
+                    let problem = Problem::new(Kind::Matrix, format!("unknown placeholder `{name}`"))
+                        .at(node.span.clone())
+                        .label("not in `for`")
+                        .did_you_mean(name, self.names());
+                    problems.push(problem.help("for the text itself write `$$`"));
+                }
             }
         }
-        Scalar { kind: ScalarKind::Text, text }
+        Value::Scalar(Scalar { kind: ScalarKind::Text, text })
     }
 }
 

@@ -7,20 +7,8 @@ use serde::de::{self, Unexpected};
 use super::diagnostic::{Kind, Problem};
 
 /// Words of the language that are not understood yet.
-const LATER: &[&str] = &[
-    "http",
-    "grpc",
-    "kafka",
-    "websocket",
-    "apply",
-    "log",
-    "trace",
-    "permissive",
-    "scripted",
-    "close",
-    "stall",
-    "at",
-];
+const LATER: &[&str] =
+    &["grpc", "kafka", "websocket", "apply", "log", "trace", "permissive", "close", "stall", "at"];
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

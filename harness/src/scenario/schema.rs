@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::file::File;
 
 /// Verbs of a step; exactly one, or `expect` alone.
-const VERBS: &[&str] = &["tcp", "tls", "raw", "fault", "heal", "wait", "proxy", "parallel"];
+const VERBS: &[&str] = &["tcp", "tls", "raw", "http", "fault", "heal", "wait", "proxy", "parallel"];
 /// Conditions of a fault; exactly one.
 const CONDITIONS: &[&str] =
     &["latency", "bandwidth", "segment", "loss", "hold", "blackhole", "refuse", "reset"];

@@ -9,6 +9,9 @@ use crate::language::TlsVersion;
 use crate::language::script::{Action, Read};
 use crate::language::value::{BytesMatch, Count, Match, Payload};
 
+#[path = "tests/http.rs"]
+mod http;
+
 /// A file that is right, with steps and expectations to be filled in.
 fn with(steps: &str, expect: &str) -> String {
     format!(
@@ -237,9 +240,9 @@ fn an_unknown_key_is_named_with_the_one_that_was_meant() {
 #[test]
 fn words_of_later_steps_are_told_from_mistakes() {
     let error = error_at(
-        &with("  - {from: web, to: backend, http: {get: /}}", QUIET).replace("expect:", "expect: #"),
+        &with("  - {from: web, to: backend, grpc: {get: /}}", QUIET).replace("expect:", "expect: #"),
         Kind::Key,
-        "http",
+        "grpc",
     );
     assert!(error.help[0].contains("later"), "{error:?}");
     let error =

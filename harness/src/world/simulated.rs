@@ -15,6 +15,7 @@ use super::stage::{Played, SetUpError, Stage};
 use crate::app::tls::Entropy;
 use crate::dataplane::Dataplane;
 use crate::expect::Run;
+use crate::expect::wire::looks_at;
 use crate::language::{Fault, Link, Scenario};
 use crate::observe::Nanos;
 use crate::observe::wire::{self, Capture};
@@ -91,10 +92,11 @@ pub fn play<D: Dataplane<SimNetwork>>(
     let played = outcome.value?;
     let mut capture = outcome.capture;
     capture.key_log = played.key_log;
+    let wire = wire::read(&capture, |link| looks_at(&scenario, link));
     let run = Run {
         scenario: Arc::unwrap_or_clone(scenario),
         observations: played.observations,
-        wire: wire::read(&capture),
+        wire,
         scrapes: played.scrapes,
         sockets: played.sockets,
     };

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::stage::{SetUpError, Stage};
 use crate::app::Client;
 use crate::dataplane::Dataplane;
 use crate::kuma;
-use crate::language::{ProxyAct, ProxyKind, Step, Target, Verb};
+use crate::language::{Outbounds, ProxyAct, ProxyKind, Step, Target, Verb};
 use crate::observe::{Role, Seen};
 
 /// Steps share no instant, so that what was seen at one belongs to one step.
@@ -31,6 +32,9 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     fn run_step<'a>(&'a self, step: &'a Step) -> Work<'a, ()> {
         Box::pin(async move {
             let id = Some(step.id.as_str());
+            if !step.after.is_zero() {
+                tokio::time::sleep(step.after).await;
+            }
             self.log.world(id, Seen::StepBegan);
             if let Err(error) = self.act(step).await {
                 self.log.did(id, error.to_string());
@@ -48,7 +52,10 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let id = step.id.as_str();
         match &step.verb {
             Verb::Talk { from, to, client: script, times, hold } => {
-                let kit = self.kit(from, Role::Client, Some(id))?;
+                let mut kit = self.kit(from, Role::Client, Some(id))?;
+                if let (Some(mesh), Some(name)) = (&kit.mesh, self.server_name(from, to)) {
+                    kit.mesh = Some(Arc::new(mesh.asking_for(&name).map_err(SetUpError::new)?));
+                }
                 let mut client = Client::new(self.ground.network(from), kit);
                 let target = self.target(from, to);
                 for _ in 0..*times {
@@ -102,10 +109,24 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         Ok(())
     }
 
+    /// What the client of a scripted sidecar asks for, as a real one does.
+    fn server_name(&self, from: &str, to: &Target) -> Option<String> {
+        let caller = self.pod(from).filter(|pod| pod.proxy == ProxyKind::Scripted)?;
+        match (to, caller.outbounds) {
+            (Target::Service(pod), Outbounds::MeshServices) => Some(kuma::mesh_service_name(pod)),
+            // Kuma's names of services by tag are no DNS names, which our TLS cannot send.
+            _ => None,
+        }
+    }
+
     /// Where a client dials.
     fn target(&self, from: &str, to: &Target) -> SocketAddr {
         let has_proxy = |pod: &str| self.pod(pod).is_some_and(|pod| pod.proxy == ProxyKind::Default);
-        let inbound = |pod: &str| SocketAddr::from((self.ground.pod_address(pod), kuma::INBOUND_PORT));
+        let scenario = &self.scenario;
+        let inbound = |pod: &str| {
+            let address = self.ground.pod_address(scenario.host(pod));
+            SocketAddr::from((address, kuma::INBOUND_PORT + scenario.port(pod)))
+        };
         match to {
             Target::Service(pod) if has_proxy(from) => {
                 let index = self.scenario.pods.iter().position(|other| other.name == *pod).unwrap_or(0);
@@ -113,7 +134,8 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             }
             Target::Service(pod) | Target::Inbound(pod) => inbound(pod),
             Target::App(pod) if has_proxy(pod) => {
-                SocketAddr::from((self.ground.app_address(pod), kuma::APP_PORT))
+                let address = self.ground.app_address(scenario.host(pod));
+                SocketAddr::from((address, kuma::APP_PORT + scenario.port(pod)))
             }
             Target::App(pod) => inbound(pod),
         }

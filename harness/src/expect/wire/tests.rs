@@ -37,15 +37,20 @@ fn view(client: Option<Vec<u8>>, server: Option<Vec<u8>>, inner: Result<Layer, S
     }
 }
 
+/// TLS of which no certificate is the mesh's.
+pub(super) fn tls_of(inner: Result<Layer, String>) -> Layer {
+    tls(view(None, None, inner))
+}
+
 fn tls(view: TlsView) -> Layer {
     Layer::Tls(Box::new(view))
 }
 
-fn mesh(inner: Result<Layer, String>) -> Layer {
+pub(super) fn mesh(inner: Result<Layer, String>) -> Layer {
     tls(view(certificate(&[WEB, "kuma://x/y"]), certificate(&[BACKEND]), inner))
 }
 
-fn plain(forward: &str) -> Layer {
+pub(super) fn plain(forward: &str) -> Layer {
     Layer::Plain { forward: forward.into(), back: Vec::new() }
 }
 
@@ -53,7 +58,7 @@ fn link() -> Link {
     Link { from: "web.proxy".into(), to: "backend.proxy".into() }
 }
 
-fn connection(opened: Nanos, layer: Layer) -> WireConnection {
+pub(super) fn connection(opened: Nanos, layer: Layer) -> WireConnection {
     WireConnection { link: link(), opened, established: true, syns: 1, bytes: 10, bytes_back: 20, layer }
 }
 
@@ -91,17 +96,26 @@ fn check() -> WireCheck {
 }
 
 fn judge(wire: Vec<WireConnection>, set: impl FnOnce(&mut WireCheck)) -> Answer {
+    judge_until(wire, 1000, set)
+}
+
+/// Judges on what was seen until a moment.
+pub(super) fn judge_until(
+    wire: Vec<WireConnection>,
+    until: Nanos,
+    set: impl FnOnce(&mut WireCheck),
+) -> Answer {
     let mut check = check();
     set(&mut check);
     let dictionary = Dictionary::default();
-    check.judge(&Moment { run: &run(wire), step: None, until: 1000, dictionary: &dictionary })
+    check.judge(&Moment { run: &run(wire), step: None, until, dictionary: &dictionary })
 }
 
 fn is(text: &str) -> Option<Match<String>> {
     Some(Match::Any(vec![text.into()]))
 }
 
-fn exactly(n: u64) -> Option<Count> {
+pub(super) fn exactly(n: u64) -> Option<Count> {
     Some(Count::Within(vec![(n, n)]))
 }
 
@@ -312,4 +326,22 @@ fn no_connection_is_a_finding_where_one_is_described() {
     };
     assert_eq!(findings[0].found, "no connection crossed the link");
     assert_eq!(judge(Vec::new(), |check| check.connections = exactly(0)), Answer::Judged(Vec::new()));
+}
+
+#[test]
+fn links_that_are_looked_at() {
+    let expect =
+        || Expectation { checks: vec![Check::Wire(check())], proves: Vec::new(), level: None, line: 1 };
+    let step = |verb, expect| Step { id: "step".into(), verb, expect };
+    let (here, there) = (link(), Link { from: link().to, to: link().from });
+    let plain = || run(Vec::new()).scenario;
+    assert!(!looks_at(&plain(), &here));
+    let (mut bottom, mut nested, mut deeper) = (plain(), plain(), plain());
+    bottom.expect = vec![expect()];
+    nested.steps = vec![step(Verb::Nothing, vec![expect()])];
+    deeper.steps = vec![step(Verb::Parallel(nested.steps.clone()), Vec::new())];
+    for scenario in [bottom, nested, deeper] {
+        assert!(looks_at(&scenario, &here));
+        assert!(!looks_at(&scenario, &there));
+    }
 }

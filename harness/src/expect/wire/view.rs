@@ -5,6 +5,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use super::Verdict;
 use crate::language::TlsVersion;
 use crate::language::value::{Match, Span};
+use crate::observe::http::{HttpView, Version};
 use crate::observe::wire::{Layer, TlsView, WireConnection};
 
 /// The URIs that certificates of the mesh bear. Scenarios have one mesh, which bears Kuma's default name.
@@ -80,7 +81,7 @@ impl<'a> View<'a> {
         Ok(self.inner_tls()?.and_then(alpn))
     }
 
-    /// Whether the connection is what is expected: `plain`, `tls`, `mesh-tls`, `none`.
+    /// Whether the connection is what is expected: `plain`, `http/1.1`, `http/2`, `tls`, `mesh-tls`, `none`.
     pub(super) fn outer(&self, wanted: &Match<String>) -> Verdict {
         let kind = match &self.connection.layer {
             Layer::Tls(_) => match self.is_mesh() {
@@ -94,7 +95,7 @@ impl<'a> View<'a> {
         Ok((!allows(wanted, kind)).then(|| self.describe()))
     }
 
-    /// Whether what lies inside the outer TLS is what is expected: `plain`, `tls`, `none`.
+    /// Whether what lies inside the outer TLS is what is expected: `plain`, `http/1.1`, `http/2`, `tls`, `none`.
     pub(super) fn inner(&self, wanted: &Match<String>) -> Verdict {
         let Some(view) = self.tls() else {
             return Ok(Some(format!("no TLS around it: {}", self.describe())));
@@ -143,6 +144,23 @@ impl<'a> View<'a> {
             self.client.describe(),
             self.server.describe()
         )
+    }
+
+    /// The HTTP that it is, in clear or inside TLS; `None` where it is something else.
+    pub(super) fn http(&self) -> Result<Option<&'a HttpView>, Unknown> {
+        let unknown = |why: &str| Err(Unknown(why.to_owned()));
+        let layer = match &self.connection.layer {
+            Layer::Tls(view) => view.inner.as_ref().map_err(|why| Unknown(why.clone()))?,
+            Layer::Plain { forward, .. } if forward.is_empty() && self.connection.bytes > 0 => {
+                return unknown("capture cut at 0");
+            }
+            layer => layer,
+        };
+        match layer {
+            Layer::Http(view) => Ok(Some(view)),
+            Layer::Plain { .. } | Layer::Empty => Ok(None),
+            Layer::Tls(_) => unknown("requests inside two layers of TLS are not looked for"),
+        }
     }
 
     fn tls(&self) -> Option<&'a TlsView> {
@@ -248,7 +266,15 @@ fn kind(layer: &Layer) -> &'static str {
     match layer {
         Layer::Empty => "none",
         Layer::Plain { .. } => "plain",
+        Layer::Http(view) => http_kind(view),
         Layer::Tls(_) => "tls",
+    }
+}
+
+fn http_kind(view: &HttpView) -> &'static str {
+    match view.version {
+        Version::Http1 => "http/1.1",
+        Version::Http2 => "http/2",
     }
 }
 
@@ -268,6 +294,7 @@ fn describe(layer: &Layer) -> String {
     match layer {
         Layer::Empty => "no byte".to_owned(),
         Layer::Plain { forward, .. } if !forward.is_empty() => format!("plain bytes {}", quote(forward)),
+        Layer::Http(view) => format!("{}, {} requests", http_kind(view), view.exchanges.len()),
         Layer::Plain { back, .. } => format!("plain bytes {} from the server", quote(back)),
         Layer::Tls(view) => {
             let version = match view.version {

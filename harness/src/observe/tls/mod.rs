@@ -21,12 +21,13 @@ pub use keys::KeyLog;
 
 use crate::language::TlsVersion;
 use crate::observe::flow::Stream;
+use crate::observe::http;
 use crate::observe::wire::{Layer, TlsView};
 use decrypt::Opener;
 use handshake::{ClientHello, ServerHello};
 use side::{Plan, Side};
 
-/// Bytes shown of each direction of what is no TLS.
+/// Bytes shown of each direction of what is neither TLS nor HTTP.
 const HEAD: usize = 4096;
 /// Layers of TLS followed; a deeper one is shown as bytes.
 const DEEPEST: u32 = 4;
@@ -44,6 +45,9 @@ fn layer(forward: &Stream, back: &Stream, keys: &KeyLog, depth: u32) -> Layer {
     let cut = forward.why_cut().is_some() || back.why_cut().is_some();
     if forward.is_empty() && back.is_empty() && !cut {
         return Layer::Empty;
+    }
+    if let Some(version) = http::version(forward) {
+        return Layer::Http(http::read(version, forward, back));
     }
     Layer::Plain { forward: forward.head(HEAD), back: back.head(HEAD) }
 }

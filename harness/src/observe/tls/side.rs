@@ -7,8 +7,9 @@ use super::handshake::{CERTIFICATE, FINISHED, KEY_UPDATE, Messages, SERVER_HELLO
 use super::record::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record};
 use crate::language::TlsVersion;
 use crate::observe::flow::Stream;
+use crate::observe::http;
 
-/// Application data read of each direction, when it is no TLS.
+/// Application data read of each direction, when it is neither TLS nor HTTP.
 const ENOUGH: u64 = 64 << 10;
 /// Application data read of each direction, when it is: an inner handshake must fit.
 const ENOUGH_OF_TLS: u64 = 256 << 10;
@@ -192,12 +193,19 @@ impl Reading {
         Ok(())
     }
 
+    /// How much application data is read, by what it looks like.
+    fn enough(&self) -> u64 {
+        match self.side.data.head(2).as_slice() {
+            [HANDSHAKE, 3] => ENOUGH_OF_TLS,
+            _ if http::may_be(&self.side.data) => http::ENOUGH as u64,
+            _ => ENOUGH,
+        }
+    }
+
     fn application_data(&mut self, stamp: u64, body: &[u8]) -> Step {
         self.side.data.push(stamp, Bytes::copy_from_slice(body));
         self.read += body.len() as u64;
-        let enough = self.read >= ENOUGH
-            && (self.read >= ENOUGH_OF_TLS || !matches!(self.side.data.head(2).as_slice(), [HANDSHAKE, 3]));
-        if enough {
+        if self.read >= ENOUGH && self.read >= self.enough() {
             self.side.data.cut(format!("read up to {}", self.read));
             return Err(Stop::Enough);
         }

@@ -54,7 +54,7 @@ impl Maker {
     }
 
     fn read(&self) -> Vec<WireConnection> {
-        read(&self.0)
+        read(&self.0, |_| true)
     }
 }
 
@@ -84,6 +84,28 @@ fn one_connection_with_its_bytes() {
             layer: plain(b"hello", b"hi"),
         }]
     );
+}
+
+#[test]
+fn only_what_is_asked_for_is_read() {
+    let mut maker = Maker::new();
+    maker.open(PORTS);
+    let over = |from: &str| read(&maker.0, |link| link.from == from).len();
+    assert_eq!((over("web.proxy"), over("backend.proxy")), (1, 0));
+}
+
+#[test]
+fn requests_bear_the_time_of_their_packets() {
+    let mut maker = Maker::new();
+    maker.open(PORTS);
+    maker.packet(true, PORTS, 101, ACK, b"GET / HTTP/1.1\r\n");
+    maker.packet(true, PORTS, 117, ACK, b"\r\n");
+    maker.packet(false, PORTS, 501, ACK, b"HTTP/1.1 204 No Content\r\n\r\n");
+    let connections = maker.read();
+    let Layer::Http(view) = &connections[0].layer else { panic!("no HTTP") };
+    let [exchange] = view.exchanges.as_slice() else { panic!("one") };
+    assert_eq!(exchange.at, 4_000_000);
+    assert_eq!(exchange.answer.as_ref().map(|answer| answer.at), Some(5_000_000));
 }
 
 #[test]

@@ -1,16 +1,14 @@
 //! Expectations and the arguments of checks, as written.
 
-use std::fmt;
-
-use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 use super::Only;
-use super::matcher::{Handshake, Inner, Outer, Version, Written};
-use super::shape::{Never, Refused, Shape, of, shape, to_schema};
+use super::http::matcher::{AnyStatus, FieldChecks, StatusCheck};
+use super::matcher::{Handshake, HttpProtocol, Inner, Outer, Version, Written};
+use super::metrics::MetricsArgs;
+use super::shape::{Never, Refused, Shape, of, shape};
 use crate::language::End;
 use crate::language::Sameness;
 use crate::language::value::{BytesMatch, Count, Span};
@@ -94,6 +92,44 @@ pub(crate) struct EndArgs {
     pub(crate) first_byte: Option<Span>,
     /// From the step's begin to the end of the other end's direction.
     pub(crate) ended: Option<Span>,
+    /// HTTP: how many requests there were. An app's exchanges belong to the step in which the request came, whenever the connection was opened.
+    pub(crate) requests: Option<Count>,
+    /// HTTP: how many answers there were, interim ones apart.
+    pub(crate) answers: Option<Count>,
+    /// HTTP: the status of each answer.
+    pub(crate) status: Option<StatusCheck>,
+    /// HTTP: the statuses of all answers, in the order of connections and exchanges.
+    pub(crate) statuses: Option<Vec<AnyStatus>>,
+    /// HTTP: interim (1xx) answers before each answer, in order.
+    pub(crate) interim: Option<Vec<AnyStatus>>,
+    /// HTTP: header fields of each answer (`client`) or request (`app`); names in lower case.
+    pub(crate) headers: Option<FieldChecks>,
+    /// HTTP: as `headers`, for trailer fields.
+    pub(crate) trailers: Option<FieldChecks>,
+    /// HTTP: body of each answer (`client`) or request (`app`).
+    pub(crate) body: Option<BytesMatch>,
+    /// HTTP: whether each answer (`client`) or request (`app`) came whole.
+    pub(crate) whole: Option<bool>,
+    /// HTTP: how many came whole.
+    pub(crate) wholes: Option<Count>,
+    /// HTTP: the protocol, as this end spoke it.
+    pub(crate) protocol: Option<Written<HttpProtocol>>,
+    /// `app`: the method of each request.
+    pub(crate) method: Option<At<Written<String>>>,
+    /// `app`: the target of each request, with its query.
+    pub(crate) path: Option<At<Written<String>>>,
+    /// `app`: `Host` or `:authority` of each request.
+    pub(crate) authority: Option<At<Written<String>>>,
+    /// HTTP: at how many instants parts of each body came.
+    pub(crate) pieces: Option<Count>,
+    /// HTTP: from the step's begin to the head of the first answer (`client`) or request (`app`).
+    pub(crate) head_at: Option<Span>,
+    /// HTTP: from the step's begin to the first byte of the first body.
+    pub(crate) body_at: Option<Span>,
+    /// HTTP: from the step's begin to the end of the last answer (`client`) or request (`app`), whole or not.
+    pub(crate) over_at: Option<Span>,
+    /// `app`: the time between each request and the next, one for each gap.
+    pub(crate) gaps: Option<At<Vec<Span>>>,
 }
 
 /// Arguments of `bytes`: what one end wrote to its socket against what the other read.
@@ -135,7 +171,7 @@ pub(crate) struct WireArgs {
     pub(crate) link: At<String>,
     /// Only connections opened during this step.
     pub(crate) step: Option<At<String>>,
-    /// `plain`, `tls` (any but the mesh's), `mesh-tls` (both certificates bear `spiffe://MESH/`), `none` (no byte).
+    /// `plain` (any bytes but the following), `http/1.1`, `http/2`, `tls` (any but the mesh's), `mesh-tls` (both certificates bear `spiffe://MESH/`), `none` (no byte).
     pub(crate) outer: Option<Written<Outer>>,
     /// What lies inside mesh TLS.
     pub(crate) inner: Option<Written<Inner>>,
@@ -163,6 +199,12 @@ pub(crate) struct WireArgs {
     pub(crate) bytes: Option<Count>,
     /// Payload bytes from B to A.
     pub(crate) bytes_back: Option<Count>,
+    /// How many requests went over it, as HTTP inside or outside of mesh TLS.
+    pub(crate) requests: Option<Count>,
+    /// Fields of each request on the wire, `:method`, `:scheme`, `:path` and `:authority` too.
+    pub(crate) headers: Option<FieldChecks>,
+    /// Fields of each answer on the wire, `:status` too.
+    pub(crate) answer_headers: Option<FieldChecks>,
 }
 
 /// Arguments of `quiet`: sockets of hosts.
@@ -218,119 +260,5 @@ impl Shape for TookArgs {
             "anyOf": [of::<Span>(generator), of::<TookMap>(generator)],
             "description": "How long a step took: `5s..6s` within the step's own `expect`; `{step: hello, within: 5s..6s}` anywhere.",
         })
-    }
-}
-
-/// Arguments of `metrics`: `at`, `valid`, and a signal for each other key.
-#[derive(Debug, Clone)]
-pub(crate) struct MetricsArgs {
-    /// `POD.proxy`.
-    pub(crate) at: At<String>,
-    /// Strictly valid Prometheus text.
-    pub(crate) valid: Option<bool>,
-    /// `tcp.connections: 1`, `http.*: absent`.
-    pub(crate) signals: IndexMap<String, Count>,
-}
-
-/// Words with a dot, the last of which may be `*`.
-const SIGNAL: &str = "^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*(\\.[a-z0-9_]+|\\.\\*)$";
-
-fn is_signal(name: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    };
-    match name.rsplit_once('.') {
-        Some((head, last)) => {
-            name.starts_with(|c: char| c.is_ascii_lowercase())
-                && head.split('.').all(part)
-                && (last == "*" || part(last))
-        }
-        None => false,
-    }
-}
-
-/// A key of `metrics`.
-#[derive(Debug)]
-enum MetricsKey {
-    At,
-    Valid,
-    Signal(String),
-}
-
-impl<'de> Deserialize<'de> for MetricsKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        match name.as_str() {
-            "at" => Ok(Self::At),
-            "valid" => Ok(Self::Valid),
-            signal if is_signal(signal) => Ok(Self::Signal(name)),
-            other => Err(D::Error::unknown_field(other, &["at", "valid", "tcp.connections", "http.*"])),
-        }
-    }
-}
-
-struct MetricsVisitor;
-
-impl<'de> Visitor<'de> for MetricsVisitor {
-    type Value = MetricsArgs;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping with `at` and signals such as `tcp.connections: 1`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MetricsArgs, A::Error> {
-        let (mut at, mut valid, mut signals) = (None, None, IndexMap::new());
-        while let Some(key) = map.next_key()? {
-            match key {
-                MetricsKey::At => at = Some(map.next_value()?),
-                MetricsKey::Valid => valid = Some(map.next_value()?),
-                MetricsKey::Signal(name) => {
-                    signals.insert(name, map.next_value()?);
-                }
-            }
-        }
-        let at = at.ok_or_else(|| A::Error::missing_field("at"))?;
-        Ok(MetricsArgs { at, valid, signals })
-    }
-}
-
-impl<'de> Deserialize<'de> for MetricsArgs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MetricsVisitor)
-    }
-}
-
-impl JsonSchema for MetricsArgs {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Metrics".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        to_schema(json!({
-            "type": "object",
-            "description": "Arguments of `metrics`: a sidecar's signals by meaning, as fixtures/dataplanes/NAME/dictionary.yaml finds them in its metrics.",
-            "properties": {
-                "at": {"type": "string", "description": "`POD.proxy`."},
-                "valid": {"type": "boolean", "description": "`true`: strictly valid Prometheus text."},
-            },
-            "patternProperties": {SIGNAL: {"allOf": [of::<Count>(generator)], "description": "How much of the signal there must be; `http.*` stands for all that begin with `http.`."}},
-            "required": ["at"],
-            "additionalProperties": false,
-        }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signals_are_dotted_words() {
-        for good in ["tcp.connections", "http.*", "http.requests.2xx", "rbac.denied"] {
-            assert!(is_signal(good), "{good}");
-        }
-        for bad in ["vaild", "tcp.", ".x", "tcp..x", "TCP.x", "*", "tcp.*.x", ""] {
-            assert!(!is_signal(bad), "{bad}");
-        }
     }
 }

@@ -179,9 +179,11 @@ closed! {
     /// How a handshake went.
     Handshake: "HandshakeMatch" = &["ok", "failed"];
     /// Outer layer of a connection.
-    Outer: "OuterMatch" = &["plain", "tls", "mesh-tls", "none"];
+    Outer: "OuterMatch" = &["plain", "http/1.1", "http/2", "tls", "mesh-tls", "none"];
     /// Inner layer of a connection.
-    Inner: "InnerMatch" = &["plain", "tls", "none"];
+    Inner: "InnerMatch" = &["plain", "http/1.1", "http/2", "tls", "none"];
+    /// Protocol of an exchange.
+    HttpProtocol: "ProtocolMatch" = &["HTTP/1.1", "HTTP/2"];
     /// TLS version.
     Version: "VersionMatch" = &["1.2", "1.3"];
 }

@@ -2,10 +2,13 @@
 //!
 //! * [`shape`] — values that are a word or a mapping, and how they are read and described.
 //! * [`word`] — sizes, counts, durations, payloads. [`matcher`] — sets of words.
-//! * [`pod`] — pods and their apps. [`script`] — what ends of connections do. [`step`] — steps and faults. [`expect`] — expectations.
+//! * [`pod`] — pods and their apps. [`script`] — what ends of connections do. [`http`] — what HTTP clients ask and apps answer.
+//! * [`step`] — steps and faults. [`expect`] — expectations. [`metrics`] — those on metrics.
 
 pub(crate) mod expect;
+pub(crate) mod http;
 pub(crate) mod matcher;
+pub(crate) mod metrics;
 pub(crate) mod pod;
 pub(crate) mod script;
 pub(crate) mod shape;
@@ -23,7 +26,7 @@ use expect::Expectation;
 use pod::Pod;
 use shape::{Never, Refused, Shape};
 use step::Step;
-use word::{OneOrMany, Plain, Wait};
+use word::{Choices, OneOrMany, Wait};
 
 /// A scenario file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -43,7 +46,7 @@ pub(crate) struct File {
         dead_code,
         reason = "read by `matrix` before the rest can be; here for the schema and for unknown keys"
     )]
-    pub(crate) matrix: Option<IndexMap<String, Vec<Plain>>>,
+    pub(crate) matrix: Option<IndexMap<String, Choices>>,
     /// The mesh's own settings.
     pub(crate) mesh: Mesh,
     /// The pods by name. Hosts of a pod: `NAME` (its app's) and `NAME.proxy` (its sidecar's).

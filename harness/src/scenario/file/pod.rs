@@ -5,8 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Only;
+use super::http::app::Routes;
 use super::script::{ServerTls, Turns};
 use super::shape::{Never, Refused, Shape, of, shape, words};
+use crate::language::http::HttpVersion;
 use crate::language::{Outbounds, PodIdentity, ProxyKind};
 use crate::scenario::decode::At;
 
@@ -16,11 +18,17 @@ use crate::scenario::decode::At;
 pub(crate) struct Pod {
     /// The `kuma.io/protocol` tag of its service, verbatim. Absent or `none`: untagged.
     pub(crate) protocol: Option<String>,
+    /// The service it is an endpoint of, if not its own name: another pod, whose service then has several endpoints.
+    pub(crate) service: Option<At<String>>,
+    /// It is no pod of its own but a further port of this one: an app beside that pod's, behind the same sidecar.
+    #[serde(rename = "in")]
+    pub(crate) within: Option<At<String>>,
     /// What listens; without it the pod has no service.
     pub(crate) app: Option<App>,
     /// What stands beside the app. Default: the dataplane under test.
     pub(crate) proxy: Option<Proxy>,
-    /// With `proxy: none`: how the pod itself speaks mesh TLS.
+    /// With `proxy: none`: how the pod itself speaks mesh TLS; absent: not at all. With `proxy: scripted` the default is `{service: NAME}` where
+    /// the mesh has mTLS.
     pub(crate) identity: Option<At<PodIdentity>>,
     /// Whether its inbound is an endpoint of the service. Default `Ready`.
     pub(crate) state: Option<State>,
@@ -66,6 +74,8 @@ pub(crate) enum Proxy {
     Default,
     /// Nothing.
     None,
+    /// The harness plays it: the app stands at the inbound address and clients dial inbounds, over mesh TLS if the mesh has it; `http` is HTTP/2.
+    Scripted,
 }
 
 impl From<Proxy> for ProxyKind {
@@ -73,6 +83,7 @@ impl From<Proxy> for ProxyKind {
         match proxy {
             Proxy::Default => Self::Default,
             Proxy::None => Self::None,
+            Proxy::Scripted => Self::Scripted,
         }
     }
 }
@@ -86,6 +97,8 @@ pub(crate) enum App {
     Plain(Turns),
     /// Its own TLS.
     Tls(ServerTls),
+    /// HTTP.
+    Http(HttpVersion, At<Routes>),
 }
 
 shape!(App, PodIdentity);
@@ -100,13 +113,18 @@ pub(crate) struct AppMap {
     tls: Option<ServerTls>,
     /// As `tcp`, for bytes that pretend to be another protocol.
     raw: Option<Turns>,
+    /// HTTP/1.1 and nothing else: answers by route, `METHOD /path`, `* /path`, `METHOD *` or `*`. The first that fits wins; without one: 404.
+    http: Option<At<Routes>>,
+    /// As `http`, but HTTP/2 with prior knowledge and nothing else.
+    http2: Option<At<Routes>>,
 }
 
 impl Shape for App {
     type Map = AppMap;
     type List = Never;
     const NAME: &'static str = "App";
-    const EXPECTED: &'static str = "an app: `refuse`, {tcp: ..}, {tls: ..} or {raw: ..}";
+    const EXPECTED: &'static str =
+        "an app: `refuse`, {tcp: ..}, {tls: ..}, {raw: ..}, {http: ..} or {http2: ..}";
     const MAP: bool = true;
 
     fn word(text: &str) -> Result<Self, Refused> {
@@ -114,17 +132,24 @@ impl Shape for App {
     }
 
     fn map(map: AppMap) -> Result<Self, Refused> {
-        match (map.tcp, map.tls, map.raw) {
-            (Some(turns), None, None) | (None, None, Some(turns)) => Ok(Self::Plain(turns)),
-            (None, Some(tls), None) => Ok(Self::Tls(tls)),
-            _ => Err(Refused::Value("exactly one of `tcp`, `tls`, `raw`".into())),
+        let apps = [
+            map.tcp.map(Self::Plain),
+            map.raw.map(Self::Plain),
+            map.tls.map(Self::Tls),
+            map.http.map(|routes| Self::Http(HttpVersion::V1, routes)),
+            map.http2.map(|routes| Self::Http(HttpVersion::V2, routes)),
+        ];
+        let mut apps = apps.into_iter().flatten();
+        match (apps.next(), apps.next()) {
+            (Some(app), None) => Ok(app),
+            _ => Err(Refused::Value("exactly one of `tcp`, `tls`, `raw`, `http`, `http2`".into())),
         }
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Value {
         json!({
             "anyOf": [words(&["refuse"]), one_key(of::<AppMap>(generator))],
-            "description": "What listens: `{tcp: ..}`, `{tls: ..}`, `{raw: ..}`; `refuse`: nothing does.",
+            "description": "What listens: `{tcp: ..}`, `{tls: ..}`, `{raw: ..}`, `{http: ..}`, `{http2: ..}`; `refuse`: nothing does.",
         })
     }
 }

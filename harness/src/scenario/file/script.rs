@@ -55,7 +55,7 @@ pub(crate) struct Repeat {
 
 /// What to send, and how.
 #[derive(Debug, Clone)]
-pub(crate) struct Send(meant::Send);
+pub(crate) struct Send(pub(crate) meant::Send);
 
 /// What to read, and how.
 #[derive(Debug, Clone)]
@@ -190,13 +190,15 @@ pub(crate) struct ReadMap {
     bytes: Option<Size>,
     /// At most this many bytes a second.
     rate: Option<Size>,
+    /// Stop when these bytes have come, whatever comes after them. They come within 1 MiB, or the script fails.
+    until: Option<Payload>,
 }
 
 impl Shape for Read {
     type Map = ReadMap;
     type List = Never;
     const NAME: &'static str = "Read";
-    const EXPECTED: &'static str = "`eof`, {bytes: ..} or {rate: ..}";
+    const EXPECTED: &'static str = "`eof`, {bytes: ..}, {until: ..} or {rate: ..}";
     const MAP: bool = true;
 
     fn word(text: &str) -> Result<Self, Refused> {
@@ -207,15 +209,20 @@ impl Shape for Read {
         if map.rate == Some(Size(0)) {
             return Err(Refused::Value("a `rate` from 1; `stall` reads nothing".into()));
         }
+        let until = match map.until {
+            None => None,
+            Some(Payload::Literal(bytes)) if !bytes.is_empty() && map.bytes.is_none() => Some(bytes),
+            Some(_) => return Err(Refused::Value("`until` some text or hex, without `bytes`".into())),
+        };
         Ok(Self(meant::Read {
             bytes: map.bytes.map(|size| size.0),
             rate: map.rate.map(|size| size.0),
-            until: None,
+            until,
         }))
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Value {
-        json!({"anyOf": [{"enum": ["eof"]}, of::<ReadMap>(generator)], "description": "`eof`; `{bytes: 10}`; `{rate: 64KiB}`."})
+        json!({"anyOf": [{"enum": ["eof"]}, of::<ReadMap>(generator)], "description": "`eof`; `{bytes: 10}`; `{until: \"\\r\\n\\r\\n\"}`; `{rate: 64KiB}`."})
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Only;
 use super::expect::Expectation;
+use super::http::client::HttpTalk;
 use super::script::{ClientTls, Positive, Talk};
 use super::shape::{Never, Refused, Shape, of, shape, words};
 use super::word::{Wait, Yes};
@@ -13,12 +14,14 @@ use crate::language::value::Size;
 use crate::language::{Latency, When};
 use crate::scenario::decode::At;
 
-/// Something that happens: one of `tcp`, `tls`, `raw`, `fault`, `heal`, `wait`, `proxy`, `parallel`; or only expectations.
+/// Something that happens: one of `tcp`, `tls`, `raw`, `http`, `fault`, `heal`, `wait`, `proxy`, `parallel`; or only expectations.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a step: a mapping with one verb such as `tcp`, `fault` or `wait`")]
 pub(crate) struct Step {
     /// Its name, for `on` and `step`. Default: `step-3`, from its place.
     pub(crate) id: Option<At<String>>,
+    /// How long it waits before it begins; of use inside `parallel`. Default: not at all.
+    pub(crate) after: Option<At<Wait>>,
     /// The pod whose app calls.
     pub(crate) from: Option<At<String>>,
     /// Whom it calls: `POD` (its service, through the caller's sidecar), `POD.proxy` (straight at that sidecar's inbound), `POD.app` (straight at the app).
@@ -37,6 +40,8 @@ pub(crate) struct Step {
     pub(crate) tls: Option<At<ClientTls>>,
     /// Verb: as `tcp`, for bytes that pretend to be another protocol.
     pub(crate) raw: Option<At<Talk>>,
+    /// Verb: a client makes HTTP requests.
+    pub(crate) http: Option<At<HttpTalk>>,
     /// Verb: a condition is set on a link.
     pub(crate) fault: Option<At<Fault>>,
     /// Verb: all conditions of a link are undone.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use indexmap::IndexMap;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,7 +27,15 @@ pub(crate) struct Plain(pub(crate) String);
 #[derive(Debug, Clone)]
 pub(crate) struct OneOrMany(pub(crate) Vec<Plain>);
 
-shape!(Wait, Yes, Plain, OneOrMany, Size, Count, Span, Payload, BytesMatch);
+/// The values of one name of the matrix: a list of words, or a mapping of names to values. Only its shape; `matrix` reads it.
+#[derive(Debug, Clone)]
+pub(crate) struct Choices;
+
+/// A value that has a name: a word, or bytes in hexadecimal.
+#[derive(Debug, Clone)]
+pub(crate) struct Named;
+
+shape!(Wait, Yes, Plain, OneOrMany, Choices, Named, Size, Count, Span, Payload, BytesMatch);
 
 const DURATION: &str = "([0-9]+ *[a-z]+ *)+";
 const SIZE: &str = "[0-9]+(B|KiB|MiB|GiB)?";
@@ -106,6 +115,68 @@ impl Shape for OneOrMany {
     fn schema(generator: &mut SchemaGenerator) -> Value {
         let plain = of::<Plain>(generator);
         json!({"anyOf": [plain, {"type": "array", "items": plain}], "description": "A value, or a list of values."})
+    }
+}
+
+/// A named value as a mapping.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HexMap {
+    /// These bytes, in hexadecimal: `"16 03 01"`.
+    hex: String,
+}
+
+impl Shape for Named {
+    type Map = HexMap;
+    type List = Never;
+    const NAME: &'static str = "NamedValue";
+    const EXPECTED: &'static str = "a word, a number, a boolean or {hex: ..}";
+    const MAP: bool = true;
+
+    fn word(_: &str) -> Result<Self, Refused> {
+        Ok(Self)
+    }
+
+    fn boolean(_: bool) -> Result<Self, Refused> {
+        Ok(Self)
+    }
+
+    fn map(map: HexMap) -> Result<Self, Refused> {
+        Ok(parse_hex(&map.hex).map(|_| Self)?)
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Value {
+        let word = json!({"type": ["string", "number", "boolean"]});
+        json!({"anyOf": [word, of::<HexMap>(generator)], "description": "A word, a number, a boolean, or `{hex: \"16 03 01\"}` where bytes are wanted."})
+    }
+}
+
+impl Shape for Choices {
+    type Map = IndexMap<String, Named>;
+    type List = Vec<Plain>;
+    const NAME: &'static str = "Choices";
+    const EXPECTED: &'static str = "a list of values, or a mapping of names to values";
+    const MAP: bool = true;
+    const LIST: bool = true;
+
+    fn word(_: &str) -> Result<Self, Refused> {
+        Err(Refused::Shape)
+    }
+
+    fn map(_: IndexMap<String, Named>) -> Result<Self, Refused> {
+        Ok(Self)
+    }
+
+    fn list(_: Vec<Plain>) -> Result<Self, Refused> {
+        Ok(Self)
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Value {
+        let named = json!({"type": "object", "additionalProperties": of::<Named>(generator)});
+        json!({
+            "anyOf": [{"type": "array", "items": of::<Plain>(generator)}, named],
+            "description": "`[a, b]`; or `{short-name: \"any text\"}`, where the short name stands in the case's name and in `when`.",
+        })
     }
 }
 

@@ -1,17 +1,15 @@
 //! Expectations as meant.
 
-use indexmap::IndexMap;
-
 use super::Resolver;
 use crate::language::value::Match;
 use crate::language::{
-    BytesCheck, Check, EndCheck, Expectation, HttpCheck, Level, MetricsCheck, QuietCheck, TookCheck,
-    WireCheck,
+    BytesCheck, Check, EndCheck, Expectation, Level, MetricsCheck, QuietCheck, TookCheck, WireCheck,
 };
 use crate::scenario::decode::At;
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::file::expect as written;
 use crate::scenario::file::matcher::{Matchable, Written};
+use crate::scenario::file::metrics::MetricsArgs;
 
 /// The keys of an expectation that hold checks.
 const CHECKS: &str = "`client`, `app`, `bytes`, `wire`, `quiet`, `metrics`, `took`";
@@ -96,6 +94,7 @@ impl Resolver<'_> {
             let problem = Problem::new(Kind::Check, "`sni` does not go with `client`").at(args.key.clone());
             self.error(problem.help("the name asked for is seen by the server: `app: {sni: ..}`"));
         }
+        self.only_of_apps(&args.value);
         let step = self.talk_of(args.value.step.as_ref(), nest, &args.key).ok()?;
         self.end_check(&args, step, None)
     }
@@ -122,6 +121,7 @@ impl Resolver<'_> {
     ) -> Option<EndCheck> {
         let place = args.key.clone();
         let args = args.value.clone();
+        let http = self.http_check(args.clone());
         let check = EndCheck {
             pod: None,
             step: None,
@@ -139,7 +139,7 @@ impl Resolver<'_> {
             blocked_after: args.blocked_after,
             first_byte: args.first_byte,
             ended: args.ended,
-            http: HttpCheck::default(),
+            http,
         };
         if check == EndCheck::default() {
             self.error(Problem::new(Kind::Check, "a check that checks nothing").at(place));
@@ -172,6 +172,8 @@ impl Resolver<'_> {
             Some(step) => Some(self.check(|resolver| resolver.ids.step(step))?),
             None => None,
         };
+        let headers = self.field_checks(args.headers, true);
+        let answer_headers = self.field_checks(args.answer_headers, true);
         let check = WireCheck {
             link: link.clone(),
             step: None,
@@ -189,9 +191,9 @@ impl Resolver<'_> {
             attempts: args.attempts,
             bytes: args.bytes,
             bytes_back: args.bytes_back,
-            requests: None,
-            headers: IndexMap::new(),
-            answer_headers: IndexMap::new(),
+            requests: args.requests,
+            headers,
+            answer_headers,
         };
         if check == WireCheck::on(link) {
             self.error(checks_nothing(key));
@@ -212,7 +214,7 @@ impl Resolver<'_> {
         Some(QuietCheck { at, connections: args.connections, listeners: args.listeners })
     }
 
-    fn metrics_check(&mut self, args: At<written::MetricsArgs>) -> Option<MetricsCheck> {
+    fn metrics_check(&mut self, args: At<MetricsArgs>) -> Option<MetricsCheck> {
         let At { value: args, key, .. } = args;
         if args.valid.is_none() && args.signals.is_empty() {
             self.error(
@@ -256,7 +258,7 @@ fn checks_nothing(place: std::ops::Range<usize>) -> Problem {
     Problem::new(Kind::Check, "a check that checks nothing").at(place)
 }
 
-fn texts<M: Matchable + Into<String>>(written: Option<Written<M>>) -> Option<Match<String>> {
+pub(super) fn texts<M: Matchable + Into<String>>(written: Option<Written<M>>) -> Option<Match<String>> {
     written.map(|written| match written.meant() {
         Match::Any(words) => Match::Any(words.into_iter().map(Into::into).collect()),
         Match::Absent => Match::Absent,

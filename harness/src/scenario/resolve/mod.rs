@@ -1,6 +1,7 @@
 //! From a file as written to a scenario as meant: names are looked up, verbs and checks are made sure of, defaults filled in.
 
 mod expects;
+mod http;
 mod names;
 mod pods;
 mod resources;
@@ -55,7 +56,7 @@ pub(crate) fn scenario(
                 .label("expected one sentence"),
         );
     }
-    let pods = resolver.pods(file.pods);
+    let pods = resolver.pods(file.pods, mtls(file.mesh.mtls));
     resolver.names = Names::new(&pods);
     let permissions = file.mesh.permissions.map(|names| {
         names.iter().filter_map(|name| resolver.check(|resolver| resolver.names.pod(name))).collect()

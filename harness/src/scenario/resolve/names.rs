@@ -12,7 +12,7 @@ use crate::scenario::diagnostic::{Kind, Problem};
 #[derive(Debug, Clone, Copy)]
 struct Facts {
     service: bool,
-    sidecar: bool,
+    proxy: ProxyKind,
 }
 
 /// The pods of a case.
@@ -24,7 +24,11 @@ pub(crate) struct Names {
 impl Names {
     /// The pods as meant; also what a pod with errors is called, so that one error does not make ten.
     pub(crate) fn new(pods: &[Pod]) -> Self {
-        let facts = |pod: &Pod| Facts { service: pod.app.is_some(), sidecar: pod.proxy != ProxyKind::None };
+        let facts = |pod: &Pod| Facts {
+            service: pod.app.is_some(),
+            // A further port of another pod has no sidecar of its own; to callers it is a service like any other.
+            proxy: if pod.within.is_some() { ProxyKind::None } else { pod.proxy },
+        };
         Self { pods: pods.iter().map(|pod| (pod.name.clone(), facts(pod))).collect() }
     }
 
@@ -47,6 +51,11 @@ impl Names {
         self.facts(&name.value, &name.span).map(|_| name.value.clone())
     }
 
+    /// Whether the harness plays the pod's sidecar.
+    pub(crate) fn is_scripted(&self, name: &str) -> bool {
+        self.pods.get(name).is_some_and(|facts| facts.proxy == ProxyKind::Scripted)
+    }
+
     /// A pod that has a sidecar.
     pub(crate) fn with_sidecar(&self, name: &At<String>) -> Result<String, Problem> {
         self.sidecar(&name.value, &name.span).map(|_| name.value.clone())
@@ -54,10 +63,13 @@ impl Names {
 
     fn sidecar(&self, name: &str, span: &Range<usize>) -> Result<Facts, Problem> {
         let facts = self.facts(name, span)?;
-        if facts.sidecar {
-            Ok(facts)
-        } else {
-            Err(Problem::new(Kind::Name, format!("`{name}` has no sidecar")).at(span.clone()))
+        let problem = Problem::new(Kind::Name, format!("`{name}` has no sidecar")).at(span.clone());
+        match facts.proxy {
+            ProxyKind::Default => Ok(facts),
+            ProxyKind::None => Err(problem),
+            ProxyKind::Scripted => {
+                Err(problem.help(format!("the harness plays it at the host `{name}` itself")))
+            }
         }
     }
 
@@ -131,6 +143,9 @@ impl Names {
             return Ok(Target::App(pod.to_owned()));
         }
         self.service(&to.value, &to.span)?;
+        if self.is_scripted(&from.value) {
+            return Ok(Target::Service(to.value.clone()));
+        }
         if let Err(problem) = self.sidecar(&from.value, &from.span) {
             let way = format!(
                 "a service is called through the caller's own sidecar; without one, call `{0}.proxy` or `{0}.app`",

@@ -1,10 +1,12 @@
 //! Steps as meant.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::Resolver;
+use crate::language::http::HttpVersion;
 use crate::language::{ClientScript, Talk};
 use crate::language::{Condition, Direction, Fault, ProxyAct, Step, Target, Verb, When};
 use crate::scenario::decode::At;
@@ -24,10 +26,19 @@ struct Known {
     talks: bool,
     /// Connections that it opened are held now.
     holds: bool,
+    /// The version of HTTP that its client speaks.
+    http: Option<HttpVersion>,
+}
+
+fn http(client: &ClientScript) -> Option<HttpVersion> {
+    match &client.talk {
+        Talk::Http(script) => Some(script.version),
+        Talk::Bytes(_) => None,
+    }
 }
 
 /// Keys of a step that hold its verb.
-const VERBS: &str = "`tcp`, `tls`, `raw`, `fault`, `heal`, `wait`, `proxy`, `parallel`";
+const VERBS: &str = "`tcp`, `tls`, `raw`, `http`, `fault`, `heal`, `wait`, `proxy`, `parallel`";
 
 impl Ids {
     /// A step that exists.
@@ -115,19 +126,20 @@ impl Resolver<'_> {
             self.error(self::twice(&id).at(place));
         }
         let expect = step.expect.take();
+        let after = step.after.take().map_or(Duration::ZERO, |after| after.value.0);
         let verb = self.verb(&default, step, &span, expect.is_some());
         let known = match &verb {
-            Some(Verb::Talk { hold, .. }) => Known { talks: true, holds: *hold },
-            Some(Verb::GoOn { .. }) => Known { talks: true, holds: false },
+            Some(Verb::Talk { hold, client, .. }) => Known { talks: true, holds: *hold, http: http(client) },
+            Some(Verb::GoOn { client, .. }) => Known { talks: true, holds: false, http: http(client) },
             // After an error anything goes: one error is enough.
-            None => Known { talks: true, holds: true },
-            Some(_) => Known { talks: false, holds: false },
+            None => Known { talks: true, holds: true, http: None },
+            Some(_) => Known { talks: false, holds: false, http: None },
         };
         if !twice {
             self.ids.known.insert(id.clone(), known);
         }
         let expect = self.expectations(expect.unwrap_or_default(), Some(&id));
-        Some(Step { id, verb: verb?, expect })
+        Some(Step { id, after, verb: verb?, expect })
     }
 
     fn verb(
@@ -158,11 +170,7 @@ impl Resolver<'_> {
             }
             return Some(Verb::Parallel(self.at_once(default, steps.value)));
         }
-        if step.tcp.is_some() || step.raw.is_some() || step.tls.is_some() {
-            self.talk(step, span)
-        } else {
-            Some(Verb::Nothing)
-        }
+        if talks(&step) { self.talk(step, span) } else { Some(Verb::Nothing) }
     }
 
     /// Says so unless there is exactly one verb, or none and something to expect.
@@ -195,7 +203,7 @@ impl Resolver<'_> {
 
     /// Says so for keys that only go with a client that talks.
     fn only_talk(&mut self, step: &StepAsWritten) {
-        if step.tcp.is_some() || step.tls.is_some() || step.raw.is_some() {
+        if talks(step) {
             return;
         }
         let verb = verbs(step).first().map_or("expect", |(verb, _)| *verb);
@@ -210,7 +218,7 @@ impl Resolver<'_> {
         for (name, key) in keys.into_iter().flatten() {
             let problem =
                 Problem::new(Kind::Verb, format!("`{name}` does not go with `{verb}`")).at(key.clone());
-            self.problems.push(problem.help("it belongs to `tcp`, `tls` and `raw`"));
+            self.problems.push(problem.help("it belongs to `tcp`, `tls`, `raw` and `http`"));
         }
     }
 
@@ -223,7 +231,20 @@ impl Resolver<'_> {
             if let Some(known) = on.as_ref().and_then(|on| self.ids.known.get_mut(on)) {
                 known.holds = hold;
             }
-            let client = self.client(step, connections)?;
+            let key = verbs(&step).first().map_or_else(|| span.clone(), |(_, key)| key.clone());
+            let before = on.as_ref().and_then(|on| self.ids.known.get(on)).map(|known| known.http);
+            let client = self.client(step, connections, before.flatten().unwrap_or(HttpVersion::V1))?;
+            let now = http(&client);
+            if let Some(before) = before.filter(|before| *before != now) {
+                let speaks = |version| match version {
+                    None => "bytes as they are written",
+                    Some(HttpVersion::V1) => "HTTP/1.1",
+                    Some(HttpVersion::V2) => "HTTP/2",
+                };
+                let message =
+                    format!("the connections that are held speak {}, not {}", speaks(before), speaks(now));
+                self.error(Problem::new(Kind::Verb, message).at(key));
+            }
             return Some(Verb::GoOn { on: on?, client, hold });
         }
         let (Some(from), Some(to)) = (&step.from, &step.to) else {
@@ -238,7 +259,9 @@ impl Resolver<'_> {
         let target: Option<Target> =
             caller.as_ref().and_then(|_| self.check(|resolver| resolver.names.target(from, to)));
         let times = step.times.as_ref().map_or(1, |times| times.value.0);
-        let client = self.client(step, connections);
+        let between_sidecars = caller.as_ref().is_some_and(|caller| self.names.is_scripted(caller));
+        let version = if between_sidecars { HttpVersion::V2 } else { HttpVersion::V1 };
+        let client = self.client(step, connections, version);
         Some(Verb::Talk { from: caller?, to: target?, client: client?, times, hold })
     }
 
@@ -257,7 +280,16 @@ impl Resolver<'_> {
         }
     }
 
-    fn client(&mut self, step: StepAsWritten, connections: u32) -> Option<ClientScript> {
+    fn client(
+        &mut self,
+        step: StepAsWritten,
+        connections: u32,
+        version: HttpVersion,
+    ) -> Option<ClientScript> {
+        if let Some(http) = step.http {
+            let script = self.http_client(http, version)?;
+            return Some(ClientScript { tls: None, talk: Talk::Http(script), connections });
+        }
         if let Some(tls) = step.tls {
             let Some((options, script)) = tls.value.meant() else {
                 let problem = Problem::new(Kind::Value, "`tls` needs either `send` or `script`").at(tls.key);
@@ -312,12 +344,18 @@ fn twice(id: &str) -> Problem {
     Problem::new(Kind::Duplicate, format!("two steps with the id `{id}`")).label("second one")
 }
 
+/// Whether a client talks in the step.
+fn talks(step: &StepAsWritten) -> bool {
+    step.tcp.is_some() || step.tls.is_some() || step.raw.is_some() || step.http.is_some()
+}
+
 /// The verbs of a step, and where their keys stand.
 fn verbs(step: &StepAsWritten) -> Vec<(&'static str, Range<usize>)> {
     let mut verbs: Vec<(&'static str, Range<usize>)> = [
         step.tcp.as_ref().map(|at| ("tcp", at.key.clone())),
         step.tls.as_ref().map(|at| ("tls", at.key.clone())),
         step.raw.as_ref().map(|at| ("raw", at.key.clone())),
+        step.http.as_ref().map(|at| ("http", at.key.clone())),
         step.fault.as_ref().map(|at| ("fault", at.key.clone())),
         step.heal.as_ref().map(|at| ("heal", at.key.clone())),
         step.wait.as_ref().map(|at| ("wait", at.key.clone())),
