@@ -40,7 +40,7 @@ pub fn mesh_service_name(pod: &str) -> String {
 #[must_use]
 pub fn resources(scenario: &Scenario, address: impl Fn(&str) -> Ipv4Addr) -> Vec<(String, String)> {
     let mut all = vec![("mesh.yaml".to_owned(), mesh(scenario))];
-    for pod in &scenario.pods {
+    for pod in scenario.pods.iter().filter(|pod| pod.within.is_none()) {
         all.push((format!("dataplane-{}.yaml", pod.name), dataplane(scenario, pod, address(&pod.name))));
     }
     if scenario.mesh.mtls == Mtls::Strict
@@ -93,27 +93,17 @@ fn permission(scenario: &Scenario) -> Option<String> {
 fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
     let mut text =
         format!("type: Dataplane\nmesh: {MESH}\nname: {}\nnetworking:\n  address: {address}\n", pod.name);
-    let protocol = pod.protocol.as_ref().map(|p| format!(", kuma.io/protocol: {p}")).unwrap_or_default();
-    let state = match (&pod.app, pod.ready) {
-        // No listener, but the identity is in the certificate.
-        (None, _) => "\n      state: Ignored",
-        (Some(_), false) => "\n      state: NotReady",
-        (Some(_), true) => "",
-    };
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "  inbound:\n    - port: {INBOUND_PORT}\n      servicePort: {APP_PORT}\n      serviceAddress: 127.0.0.1{state}\n      \
-         tags: {{kuma.io/service: {}{protocol}}}\n",
-        pod.name
-    );
-    let others =
-        scenario.pods.iter().enumerate().filter(|(_, other)| other.name != pod.name && other.app.is_some());
+    text.push_str("  inbound:\n");
+    let within = |other: &&Pod| other.name == pod.name || other.within.as_ref() == Some(&pod.name);
+    text.extend(scenario.pods.iter().filter(within).map(|port| inbound(port, scenario.port(&port.name))));
+    let services = scenario.pods.iter().enumerate().filter(|(_, other)| other.service == other.name);
+    let others = services.filter(|(_, other)| other.name != pod.service && other.app.is_some());
     let outbounds: String = others
         .map(|(i, other)| {
             let target = match pod.outbounds {
                 Outbounds::MeshServices => {
-                    format!("backendRef: {{kind: MeshService, name: {}, port: {INBOUND_PORT}}}", other.name)
+                    let port = INBOUND_PORT + scenario.port(&other.name);
+                    format!("backendRef: {{kind: MeshService, name: {}, port: {port}}}", other.name)
                 }
                 Outbounds::Tags => format!("tags: {{kuma.io/service: {}}}", other.name),
             };
@@ -124,6 +114,24 @@ fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
         let _ = write!(text, "  outbound:\n{outbounds}");
     }
     text
+}
+
+/// One inbound of a Dataplane: number `index` of its ports.
+fn inbound(pod: &Pod, index: u16) -> String {
+    let protocol = pod.protocol.as_ref().map(|p| format!(", kuma.io/protocol: {p}")).unwrap_or_default();
+    let state = match (&pod.app, pod.ready) {
+        // No listener, but the identity is in the certificate.
+        (None, _) => "\n      state: Ignored",
+        (Some(_), false) => "\n      state: NotReady",
+        (Some(_), true) => "",
+    };
+    format!(
+        "    - port: {}\n      servicePort: {}\n      serviceAddress: 127.0.0.1{state}\n      \
+         tags: {{kuma.io/service: {}{protocol}}}\n",
+        INBOUND_PORT + index,
+        APP_PORT + index,
+        pod.service
+    )
 }
 
 #[cfg(test)]
@@ -147,5 +155,27 @@ mod tests {
             "    - port: 20002\n      backendRef: {kind: MeshService, name: backend, port: 10080}\n";
         assert_eq!(outbound("dataplane-web.yaml"), by_tag);
         assert_eq!(outbound("dataplane-shop.yaml"), by_reference);
+    }
+
+    #[test]
+    fn a_further_port_is_in_the_dataplane_of_its_pod_and_a_second_endpoint_has_no_outbound() {
+        let text = "about: x\nmesh: {mtls: disabled}\npods:\n  web: {}\n  backend: {protocol: http, app: refuse}\n  \
+                    beside: {in: backend, protocol: tcp, app: refuse}\n  two: {service: backend, protocol: http, app: refuse}\n\
+                    steps: [{wait: 1s}]\n";
+        let scenarios = crate::scenario::parse("x", Path::new("x.yaml"), text).unwrap_or_default();
+        let all = resources(&scenarios[0], |_| Ipv4Addr::LOCALHOST);
+        let names: Vec<_> = all.iter().map(|(file, _)| file.as_str()).collect();
+        assert_eq!(
+            names,
+            ["mesh.yaml", "dataplane-web.yaml", "dataplane-backend.yaml", "dataplane-two.yaml"]
+        );
+        let inbounds = "  inbound:\n    - port: 10080\n      servicePort: 8080\n      serviceAddress: 127.0.0.1\n      \
+                        tags: {kuma.io/service: backend, kuma.io/protocol: http}\n    - port: 10081\n      servicePort: 8081\n      \
+                        serviceAddress: 127.0.0.1\n      tags: {kuma.io/service: beside, kuma.io/protocol: tcp}\n";
+        assert!(all[2].1.contains(inbounds), "{}", all[2].1);
+        assert!(all[3].1.contains("kuma.io/service: backend, kuma.io/protocol: http"), "{}", all[3].1);
+        let outbounds = "  outbound:\n    - port: 20001\n      backendRef: {kind: MeshService, name: backend, port: 10080}\n    \
+                         - port: 20002\n      backendRef: {kind: MeshService, name: beside, port: 10081}\n";
+        assert!(all[1].1.ends_with(outbounds), "{}", all[1].1);
     }
 }

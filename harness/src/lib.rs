@@ -8,6 +8,8 @@
 //! * [`language`] — what scenarios can say, as it is meant: the types that all others speak of.
 //! * [`scenario`] — scenario files: as written, then as meant; errors with file, line and column.
 //! * [`requirements`] — the contract, clause by clause.
+//! * [`select`] — which clauses and cases are wanted; [`planted`] — bugs that show that a clause is watched.
+//! * [`coverage`] — how much of the contract cases prove.
 //! * [`app`] — scripted clients and servers, one protocol a file.
 //! * [`observe`] — what was seen: observations, packet captures, TLS inside them, metrics.
 //! * [`expect`] — one check a file: pure functions from what was seen to findings.
@@ -23,16 +25,19 @@
 
 pub mod app;
 pub mod cli;
+pub mod coverage;
 pub mod dataplane;
 pub mod expect;
 pub mod golden;
 pub mod kuma;
 pub mod language;
 pub mod observe;
+pub mod planted;
 pub mod replay;
 pub mod report;
 pub mod requirements;
 pub mod scenario;
+pub mod select;
 pub mod sim;
 pub mod suite;
 pub mod verdict;

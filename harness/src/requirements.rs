@@ -29,6 +29,21 @@ pub enum Binding {
     May,
 }
 
+impl Binding {
+    /// All, the strongest first.
+    pub const ALL: [Self; 3] = [Self::Must, Self::Should, Self::May];
+
+    /// As the contract writes it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::May => "may",
+        }
+    }
+}
+
 /// What a clause rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,11 +94,15 @@ pub struct Clause {
     pub text: String,
     /// Where that is known from.
     pub source: String,
+    /// What real Envoy sidecars were seen to do, where that is known. Tells, never binds.
+    pub seen: Option<String>,
 }
 
 /// The contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirements {
+    /// Titles by area, in file order.
+    areas: IndexMap<String, String>,
     clauses: IndexMap<String, Clause>,
 }
 
@@ -91,8 +110,7 @@ pub struct Requirements {
 #[serde(deny_unknown_fields)]
 struct AreaAsWritten {
     area: String,
-    #[serde(rename = "title")]
-    _title: String,
+    title: String,
     feature: String,
     clauses: Vec<ClauseAsWritten>,
 }
@@ -111,6 +129,7 @@ struct ClauseAsWritten {
     profile: Option<String>,
     text: String,
     source: String,
+    seen: Option<String>,
 }
 
 impl Requirements {
@@ -127,10 +146,12 @@ impl Requirements {
     /// # Errors
     /// If it is malformed, or an id is there twice.
     pub fn parse(text: &str) -> Result<Self, RequirementsError> {
-        let areas: Vec<AreaAsWritten> =
+        let written: Vec<AreaAsWritten> =
             serde_saphyr::from_str(text).map_err(|error| RequirementsError::Malformed(error.to_string()))?;
+        let mut areas = IndexMap::new();
         let mut clauses = IndexMap::new();
-        for area in areas {
+        for area in written {
+            areas.insert(area.area.clone(), area.title);
             for clause in area.clauses {
                 let id = clause.id.clone();
                 let clause = Clause {
@@ -144,19 +165,25 @@ impl Requirements {
                     profile: clause.profile,
                     text: clause.text,
                     source: clause.source,
+                    seen: clause.seen,
                 };
                 if clauses.insert(id.clone(), clause).is_some() {
                     return Err(RequirementsError::Twice(id));
                 }
             }
         }
-        Ok(Self { clauses })
+        Ok(Self { areas, clauses })
     }
 
     /// The clause of an id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Clause> {
         self.clauses.get(id)
+    }
+
+    /// Areas with their titles, in file order.
+    pub fn areas(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.areas.iter().map(|(area, title)| (area.as_str(), title.as_str()))
     }
 
     /// All clauses, in file order.
@@ -179,6 +206,9 @@ mod tests {
         let clause = contract.get("TCP-1").map(|clause| (clause.feature.as_str(), clause.basis, clause.core));
         assert_eq!(clause, Some(("tcp", Basis::Page, true)));
         assert_eq!(contract.get("TCP-999"), None);
+        assert!(contract.areas().any(|area| area == ("TCP", "Opaque tcp")));
+        let seen = contract.get("HTTP-11").and_then(|clause| clause.seen.as_deref());
+        assert!(seen.is_some_and(|seen| seen.contains("426")), "{seen:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a run means: each expectation, each clause, the case. Pure: a saved run can be judged again.
 //!
-//! * [`judge`] — evaluates all expectations at their moments, and what always holds (`always`).
+//! * [`judge`] — evaluates all expectations at their moments, and what always holds (`always`, `agree`).
 //! * [`Verdict`] — the words of the answer, and what they mean to the shell ([`exit_code`]).
 
 use indexmap::IndexMap;
@@ -11,6 +11,7 @@ use crate::language::{Expectation, Level};
 use crate::observe::dictionary::Dictionary;
 use crate::observe::{Nanos, Seen};
 
+mod agree;
 mod always;
 #[cfg(test)]
 mod tests;
@@ -81,7 +82,7 @@ pub struct ExpectationVerdict {
 /// What came of one of the checks that are always on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlwaysVerdict {
-    /// `no hang`, `no leak`, `no mismatch`.
+    /// `no hang`, `no leak`, `no mismatch`, `agree`.
     pub name: String,
     /// How it came out.
     pub verdict: Verdict,
@@ -164,7 +165,8 @@ pub fn judge(run: &Run, dictionary: &Dictionary, levels: &dyn Fn(&str) -> Option
             findings,
         });
     }
-    let always = always::judge(run);
+    let mut always = always::judge(run);
+    always.push(agree::judge(run, dictionary));
     let verdict = overall(
         expectations.iter().map(|expectation| &expectation.verdict),
         always.iter().map(|always| &always.verdict),

@@ -67,9 +67,12 @@ expect:
 #[test]
 fn help() {
     let project = Project::new(GOOD.as_bytes());
-    for (name, arguments) in
-        [("help", &["--help"][..]), ("help_run", &["run", "--help"]), ("help_check", &["check", "--help"])]
-    {
+    for (name, arguments) in [
+        ("help", &["--help"][..]),
+        ("help_run", &["run", "--help"]),
+        ("help_check", &["check", "--help"]),
+        ("help_coverage", &["coverage", "--help"]),
+    ] {
         let answer = project.conform(arguments);
         assert_eq!(answer.code, 0);
         insta::assert_snapshot!(name, answer.out);
@@ -134,6 +137,110 @@ fn a_record_holds_observations_and_packets() {
     assert!(seen.iter().any(|seen| seen["seen"]["ended"]["received"]["bytes"] == 5), "{observations}");
     let verdict = fs::read_to_string(folder.join("verdict.json")).expect("a verdict");
     assert!(verdict.contains("\"TCP-1\": \"pass\""), "{verdict}");
+}
+
+#[test]
+fn junit_tells_of_failures() {
+    let wrong = GOOD.replace("received: hello", "received: goodbye");
+    let answer = Project::new(wrong.as_bytes()).conform(&["run", "--format", "junit", "--seeds", "3..4"]);
+    assert_eq!(answer.code, 1, "{}", answer.told());
+    for words in [
+        "<testsuite name=\"case\" tests=\"2\" skipped=\"0\" errors=\"0\" failures=\"2\"",
+        "<testcase name=\"case seed 4\" classname=\"case\"",
+        "<property name=\"seed\" value=\"3\"/>",
+        "<failure message=\"TCP-1\">",
+        "client.received",
+    ] {
+        assert!(answer.out.contains(words), "{words} is missing:\n{}", answer.told());
+    }
+}
+
+#[test]
+fn failing_fast_leaves_the_rest_out() {
+    let wrong = GOOD.replace("received: hello", "received: goodbye");
+    let project = Project::new(wrong.as_bytes());
+    let answer = project.conform(&["run", "--fail-fast", "--seeds", "0..9"]);
+    assert_eq!(answer.code, 1, "{}", answer.told());
+    assert!(answer.out.contains("1 failed, 9 left out after the first failure"), "{}", answer.told());
+    let well = Project::new(GOOD.as_bytes()).conform(&["run", "--fail-fast", "--seeds", "0..3"]);
+    assert!(well.code == 0 && well.out.contains("4 passed;"), "{}", well.told());
+}
+
+#[test]
+fn cases_are_listed_and_picked_by_words_of_the_contract() {
+    let project = Project::new(GOOD.as_bytes());
+    let told = project.conform(&["list"]);
+    assert_eq!(told.code, 0, "{}", told.told());
+    for words in ["case\n  Bytes come back.\n", "proves TCP-1; features tcp", "1 case\n"] {
+        assert!(told.out.contains(words), "{words} is missing:\n{}", told.told());
+    }
+    let listed =
+        project.conform(&["list", "--json", "--area", "tcp", "--feature", "tcp", "--clause", "TCP-1"]);
+    let cases: serde_json::Value = serde_json::from_str(&listed.out).expect("JSON");
+    assert_eq!(cases[0]["name"], "case");
+    assert_eq!(cases[0]["clauses"], serde_json::json!(["TCP-1"]));
+    for command in ["list", "run", "check", "coverage"] {
+        let none = project.conform(&[command, "--area", "HTTP"]);
+        assert_eq!(none.code, 2, "{command}: {}", none.told());
+        let unknown = project.conform(&[command, "--clause", "TPC-1"]);
+        assert_eq!(unknown.code, 2, "{command}: {}", unknown.told());
+        assert!(unknown.err.contains("did you mean `TCP-1`?"), "{}", unknown.told());
+    }
+}
+
+/// A project with a planted bug that turns TCP-1 red.
+fn planted(record: &str) -> Project {
+    let project = Project::new(GOOD.as_bytes());
+    let folder = project.0.path().join("tests/planted");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("bytes_lost.patch"), "# expects: case TCP-1\n# Bytes are lost.\n")
+        .expect("a patch");
+    fs::write(folder.join("PROVEN"), record).expect("a record");
+    project
+}
+
+#[test]
+fn a_clause_is_explained() {
+    let answer = planted("").conform(&["explain", "tcp-1", "HTTP-11"]);
+    assert_eq!(answer.code, 0, "{}", answer.told());
+    for words in [
+        "bytes pass unchanged both ways",
+        "must: a dataplane that breaks it failed",
+        "page: the documentation page promises it",
+        "scenarios/case.yaml:9  client\n      case\n",
+        "tests/planted/bytes_lost.patch  (not on record as seen)\n      Bytes are lost.",
+        "426 Upgrade Required",
+        "no case yet",
+    ] {
+        assert!(answer.out.contains(words), "{words} is missing:\n{}", answer.told());
+    }
+    let unknown = planted("").conform(&["explain", "TCP-99"]);
+    assert_eq!(unknown.code, 2, "{}", unknown.told());
+    assert!(unknown.err.contains("the contract has no clause `TCP-99`"), "{}", unknown.told());
+    assert!(unknown.err.contains("did you mean"), "{}", unknown.told());
+}
+
+#[test]
+fn coverage_tells_proven_from_covered() {
+    let status = |project: &Project, clause: &str| {
+        let answer = project.conform(&["coverage", "--format", "json"]);
+        let rows: serde_json::Value = serde_json::from_str(&answer.out).expect("JSON");
+        let mut rows = rows.as_array().expect("an array").iter();
+        let row = rows.find(|row| row["id"] == clause).expect("the clause");
+        (answer.code, row["status"].as_str().expect("a status").to_owned(), row["cases"].clone())
+    };
+    let cases = serde_json::json!(["case"]);
+    assert_eq!(status(&planted(""), "TCP-1"), (0, "covered".into(), cases.clone()));
+    assert_eq!(status(&planted("bytes_lost 0123\n"), "TCP-1"), (0, "proven".into(), cases.clone()));
+    assert_eq!(status(&planted(""), "TCP-2"), (0, "uncovered".into(), serde_json::json!([])));
+    let wrong = Project::new(GOOD.replace("received: hello", "received: goodbye").as_bytes());
+    assert_eq!(status(&wrong, "TCP-1"), (1, "failing".into(), cases));
+
+    let text = planted("bytes_lost 0123\n").conform(&["coverage", "--area", "TCP"]).out;
+    assert!(text.lines().any(|line| line.starts_with("TCP ") && line.ends_with("█··············")), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let markdown = planted("bytes_lost 0123\n").conform(&["coverage", "--format", "markdown"]).out;
+    assert!(markdown.contains("| TCP-1 | must | proven | case | bytes_lost |"), "{markdown}");
 }
 
 #[test]

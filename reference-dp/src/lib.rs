@@ -7,11 +7,13 @@
 //! * [`proxy`] — a running sidecar: [`proxy::Sidecar::start`] takes a plan and the seams;
 //! * [`tls`] — the mesh's authority, certificates, who is believed;
 //! * `protocol` — how connections are carried, one module a protocol;
+//! * `lifecycle` — running, draining, stopped: what all tasks of a sidecar obey;
 //! * `telemetry` — what is told about them;
 //! * [`net`], [`spawn`], [`clock`], [`tls::Entropy`] — the seams to network, tasks, wall time and random numbers, each
 //!   with its real implementation.
 
 pub mod clock;
+mod lifecycle;
 pub mod net;
 pub mod plan;
 mod protocol;

@@ -1,17 +1,22 @@
 //! The client of a step: connections that each run one script.
+//!
+//! A script of requests may need more connections than it begins with: they get numbers behind those of all others.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use reference_dp::net::{Network, Stream};
 use tokio::sync::mpsc;
 
+use super::caller::Caller;
+use super::http::{self, Session};
 use super::kit::Kit;
-use super::line::{Line, Side};
+use super::line::Line;
 use super::run::{Outcome, run};
 use super::tls::Configs;
-use crate::language::ClientScript;
-use crate::observe::Seen;
+use crate::language::script::Script;
+use crate::language::{ClientScript, Talk};
 
 /// The client of one step. Its connections share TLS sessions if the script's options say `resume`.
 #[derive(Debug)]
@@ -20,12 +25,35 @@ pub struct Client<N> {
     kit: Kit,
     configs: Arc<Configs>,
     /// Number of the next connection.
-    next: u32,
+    next: Arc<AtomicU32>,
 }
 
 /// Connections that stay open after their step, for a later step to go on with. Dropping them closes them.
 #[derive(Debug)]
-pub struct Held<S: Stream>(Vec<Line<S>>);
+pub struct Held<S: Stream>(Vec<Kept<S>>);
+
+/// A connection that stays, and where it goes.
+#[derive(Debug)]
+struct Kept<S: Stream> {
+    target: SocketAddr,
+    way: Way<S>,
+}
+
+/// What is spoken on it.
+#[derive(Debug)]
+enum Way<S: Stream> {
+    Bytes(Line<S>),
+    Http(Session<S>),
+}
+
+impl<S: Stream> Kept<S> {
+    fn number(&self) -> u32 {
+        match &self.way {
+            Way::Bytes(line) => line.number(),
+            Way::Http(session) => session.number(),
+        }
+    }
+}
 
 impl<S: Stream> Default for Held<S> {
     fn default() -> Self {
@@ -57,7 +85,7 @@ impl<N: Network> Client<N> {
     #[must_use]
     pub fn new(network: N, kit: Kit) -> Self {
         let configs = Arc::new(Configs::new(kit.tls.clone(), kit.recorder.pod()));
-        Self { network, kit, configs, next: 0 }
+        Self { network, kit, configs, next: Arc::default() }
     }
 
     /// Opens the script's connections to `target` all at once, and returns when each has run its script: those that stand, in order,
@@ -65,23 +93,17 @@ impl<N: Network> Client<N> {
     ///
     /// Dropping the future ends the connections.
     pub async fn run(&mut self, target: SocketAddr, script: &ClientScript, hold: bool) -> Held<N::Stream> {
-        let script = Arc::new(script.clone());
-        let first = self.next;
-        self.next += script.connections;
-        self.gather(first..self.next, |number| {
-            let (network, kit, configs) = (self.network.clone(), self.kit.clone(), self.configs.clone());
-            let script = script.clone();
+        let first = self.next.fetch_add(script.connections, Ordering::Relaxed);
+        let caller = self.caller(target, script);
+        self.gather(first..first + script.connections, |number| {
+            let (caller, talk) = (caller.clone(), script.talk.clone());
             async move {
-                let mut line = Line::new(kit.recorder.clone(), number, Side::Client);
-                if !connect(&mut line, &network, &kit, target).await {
-                    return None;
-                }
-                if let Some(options) = &script.tls
-                    && line.start_tls(&configs, options).await.is_err()
-                {
-                    return None;
-                }
-                finish(line, &script, &configs, hold).await
+                let line = caller.dial_as(number).await?;
+                let way = match &talk {
+                    Talk::Bytes(_) => Way::Bytes(line),
+                    Talk::Http(http) => Way::Http(Session::open(line, http.version, caller.spawn()).await?),
+                };
+                converse(&caller, way, &talk, hold).await
             }
         })
         .await
@@ -96,21 +118,33 @@ impl<N: Network> Client<N> {
         script: &ClientScript,
         hold: bool,
     ) -> Held<N::Stream> {
-        let script = Arc::new(script.clone());
-        self.gather(held.0, |mut line| {
-            let (kit, configs, script) = (self.kit.clone(), self.configs.clone(), script.clone());
+        let beyond = held.0.iter().map(|kept| kept.number() + 1).max().unwrap_or_default();
+        self.next.fetch_max(beyond, Ordering::Relaxed);
+        self.gather(held.0, |kept| {
+            let (caller, talk) = (self.caller(kept.target, script), script.talk.clone());
             async move {
-                line.adopt(kit.recorder);
-                finish(line, &script, &configs, hold).await
+                let way = adopt(&caller, kept.way, &talk).await?;
+                converse(&caller, way, &talk, hold).await
             }
         })
         .await
     }
 
+    fn caller(&self, target: SocketAddr, script: &ClientScript) -> Caller<N> {
+        Caller {
+            network: self.network.clone(),
+            kit: self.kit.clone(),
+            configs: self.configs.clone(),
+            tls: script.tls.clone(),
+            target,
+            next: self.next.clone(),
+        }
+    }
+
     /// Runs one task for each of `items` and waits for all of them.
     async fn gather<T, F>(&self, items: impl IntoIterator<Item = T>, task: impl Fn(T) -> F) -> Held<N::Stream>
     where
-        F: Future<Output = Option<Line<N::Stream>>> + Send + 'static,
+        F: Future<Output = Option<Kept<N::Stream>>> + Send + 'static,
     {
         let (done, mut results) = mpsc::unbounded_channel();
         for item in items {
@@ -118,9 +152,9 @@ impl<N: Network> Client<N> {
             self.kit.spawn.spawn(Box::pin(async move {
                 tokio::select! {
                     biased;
-                    line = work => {
-                        // Nobody waits any more: the line goes, and with it the connection.
-                        let _ = done.send(line);
+                    kept = work => {
+                        // Nobody waits any more: the connection goes.
+                        let _ = done.send(kept);
                     }
                     // The step was given up.
                     () = done.closed() => {}
@@ -129,37 +163,66 @@ impl<N: Network> Client<N> {
         }
         drop(done);
         let mut held = Vec::new();
-        while let Some(line) = results.recv().await {
-            held.extend(line);
+        while let Some(kept) = results.recv().await {
+            held.extend(kept);
         }
-        held.sort_by_key(Line::number);
+        held.sort_by_key(Kept::number);
         Held(held)
     }
 }
 
-/// Connects, and shakes hands with the mesh if the pod does so itself; whether the connection stands.
-async fn connect<N: Network>(line: &mut Line<N::Stream>, network: &N, kit: &Kit, target: SocketAddr) -> bool {
-    match network.connect(target).await {
-        Ok(socket) => {
-            line.see(Seen::Connected { peer: target.to_string() });
-            line.set_up(socket, kit.mesh.as_deref()).await
+/// Takes a connection over for a step, which may speak otherwise on it. None, if that cannot be.
+async fn adopt<N: Network>(caller: &Caller<N>, way: Way<N::Stream>, talk: &Talk) -> Option<Way<N::Stream>> {
+    let recorder = caller.kit.recorder.clone();
+    let mut line = match (way, talk) {
+        (Way::Http(session), Talk::Http(http)) if session.version() == http.version => {
+            session.adopt(recorder);
+            return Some(Way::Http(session));
         }
-        Err(error) => {
-            line.connect_failed(&error);
-            false
-        }
-    }
+        (Way::Http(session), _) => session.into_line()?,
+        (Way::Bytes(line), _) => line,
+    };
+    line.adopt(recorder);
+    Some(match talk {
+        Talk::Bytes(_) => Way::Bytes(line),
+        Talk::Http(http) => Way::Http(Session::open(line, http.version, caller.spawn()).await?),
+    })
 }
 
-/// Runs the script, and returns the line if it is to be held.
-async fn finish<S: Stream>(
+/// Runs the script, and returns the connection if it is to be held.
+async fn converse<N: Network>(
+    caller: &Caller<N>,
+    way: Way<N::Stream>,
+    talk: &Talk,
+    hold: bool,
+) -> Option<Kept<N::Stream>> {
+    let way = match (way, talk) {
+        (Way::Bytes(line), Talk::Bytes(script)) => {
+            Way::Bytes(act(line, script, &caller.configs, hold).await?)
+        }
+        (Way::Http(session), Talk::Http(script)) => {
+            let session = http::run(caller, session, script).await?;
+            if !hold {
+                session.close().await;
+                return None;
+            }
+            session.hold();
+            Way::Http(session)
+        }
+        // A way is made for its talk.
+        _ => return None,
+    };
+    Some(Kept { target: caller.target, way })
+}
+
+/// Runs actions on bytes, and returns the line if it is to be held.
+async fn act<S: Stream>(
     mut line: Line<S>,
-    script: &ClientScript,
+    script: &Script,
     configs: &Configs,
     hold: bool,
 ) -> Option<Line<S>> {
-    let Some(actions) = script.talk.script() else { return None };
-    match run(&mut line, actions, configs).await {
+    match run(&mut line, script, configs).await {
         Outcome::Standing if hold => {
             line.hold();
             return Some(line);

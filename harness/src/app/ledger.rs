@@ -1,8 +1,10 @@
 //! What a connection records: its observations in order, and its totals once a step.
+//!
+//! What passes in pieces (bytes, body data) is recorded once an instant, when the next instant begins.
 
 use super::record::Recorder;
 use super::tap::{Meters, SharedMeters};
-use crate::observe::observation::{End, Ended};
+use crate::observe::observation::{End, Ended, HttpEvent};
 use crate::observe::{Nanos, Seen};
 
 /// Bytes shown of a `Sent` or `Received`.
@@ -17,19 +19,28 @@ pub(super) struct Ledger {
     wire: SharedMeters,
     /// Inside TLS; `None` while that is the same as `wire`.
     inside: Option<Meters>,
-    /// Sent and received at this instant, not recorded yet: at most one of each, in order of their first bytes.
+    /// What passed at this instant, not recorded yet: at most one of each kind, in order of their first bytes.
     pending: Vec<Pending>,
     /// Totals of this step are recorded.
     settled: bool,
 }
 
-/// Bytes of one direction at one instant.
+/// What passed at one instant.
 #[derive(Debug)]
 struct Pending {
     at: Nanos,
-    sent: bool,
+    kind: Kind,
     bytes: u64,
     head: Vec<u8>,
+}
+
+/// What can pass in pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sent,
+    Received,
+    /// Body data that came in this exchange.
+    Body(u32),
 }
 
 impl Ledger {
@@ -75,18 +86,37 @@ impl Ledger {
             let meter = if sent { &mut meters.sent } else { &mut meters.received };
             meter.count(data);
         }
+        let kind = if sent { Kind::Sent } else { Kind::Received };
+        self.add(kind, data.len() as u64, data);
+    }
+
+    /// Takes body data of an exchange into account, that came.
+    pub(super) fn came(&mut self, exchange: u32, bytes: u64) {
+        self.add(Kind::Body(exchange), bytes, &[]);
+    }
+
+    fn add(&mut self, kind: Kind, bytes: u64, shown: &[u8]) {
         let at = self.recorder.now();
-        if self.pending.iter().any(|pending| pending.at != at) {
-            self.record_pending();
-        }
-        let index = self.pending.iter().position(|pending| pending.sent == sent).unwrap_or_else(|| {
-            self.pending.push(Pending { at, sent, bytes: 0, head: Vec::new() });
+        self.record_older(at);
+        let index = self.pending.iter().position(|pending| pending.kind == kind).unwrap_or_else(|| {
+            self.pending.push(Pending { at, kind, bytes: 0, head: Vec::new() });
             self.pending.len() - 1
         });
         let pending = &mut self.pending[index];
-        pending.bytes += data.len() as u64;
-        let room = SHOWN.saturating_sub(pending.head.len()).min(data.len());
-        pending.head.extend_from_slice(&data[..room]);
+        pending.bytes += bytes;
+        let room = SHOWN.saturating_sub(pending.head.len()).min(shown.len());
+        pending.head.extend_from_slice(&shown[..room]);
+    }
+
+    /// Records an event of an exchange, after the body data of it that came before. Bytes of this instant stay together: an exchange would
+    /// tear them into one record for each event.
+    pub(super) fn see_exchange(&mut self, exchange: u32, event: HttpEvent) {
+        self.record_older(self.recorder.now());
+        if let Some(index) = self.pending.iter().position(|pending| pending.kind == Kind::Body(exchange)) {
+            let pending = self.pending.remove(index);
+            self.record(pending);
+        }
+        self.recorder.see(Some(self.number), Seen::Http { exchange, event });
     }
 
     /// Records the totals, once a step.
@@ -109,12 +139,27 @@ impl Ledger {
         self.see(Seen::Ended(ended));
     }
 
+    /// Records what passed before this instant.
+    fn record_older(&mut self, now: Nanos) {
+        if self.pending.iter().any(|pending| pending.at != now) {
+            self.record_pending();
+        }
+    }
+
     fn record_pending(&mut self) {
         for pending in std::mem::take(&mut self.pending) {
-            let Pending { at, sent, bytes, head } = pending;
-            let head = String::from_utf8_lossy(&head).into_owned();
-            let seen = if sent { Seen::Sent { bytes, head } } else { Seen::Received { bytes, head } };
-            self.recorder.see_at(at, Some(self.number), seen);
+            self.record(pending);
         }
+    }
+
+    fn record(&self, pending: Pending) {
+        let Pending { at, kind, bytes, head } = pending;
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let seen = match kind {
+            Kind::Sent => Seen::Sent { bytes, head },
+            Kind::Received => Seen::Received { bytes, head },
+            Kind::Body(exchange) => Seen::Http { exchange, event: HttpEvent::Piece { bytes } },
+        };
+        self.recorder.see_at(at, Some(self.number), seen);
     }
 }

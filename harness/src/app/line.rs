@@ -2,9 +2,11 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
 use reference_dp::net::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -16,7 +18,7 @@ use super::record::Recorder;
 use super::tap::Tap;
 use super::tls::{Configs, facts};
 use crate::language::TlsOptions;
-use crate::observe::observation::{End, Failure};
+use crate::observe::observation::{End, Failure, HttpEvent};
 use crate::observe::{HandshakeFacts, Seen};
 
 /// Bytes read or written at once. Buffers of this size live on the stack of a poll, so that an idle connection has none.
@@ -59,6 +61,8 @@ pub struct Line<S> {
     half_closed: bool,
     /// The other side took no more, so that waiting for it to take a goodbye could take for ever.
     blocked: bool,
+    /// Read from the connection, but not yet by the script.
+    ahead: BytesMut,
 }
 
 impl<S> Line<S> {
@@ -66,7 +70,8 @@ impl<S> Line<S> {
     #[must_use]
     pub fn new(recorder: Recorder, number: u32, side: Side) -> Self {
         let ledger = Ledger::new(recorder, number);
-        Self { conn: None, side, ledger, end: None, half_closed: false, blocked: false }
+        let ahead = BytesMut::new();
+        Self { conn: None, side, ledger, end: None, half_closed: false, blocked: false, ahead }
     }
 
     /// The connection stands.
@@ -94,6 +99,16 @@ impl<S> Line<S> {
     /// Records something.
     pub fn see(&mut self, seen: Seen) {
         self.ledger.see(seen);
+    }
+
+    /// Records an event of exchange number `exchange`.
+    pub(super) fn see_exchange(&mut self, exchange: u32, event: HttpEvent) {
+        self.ledger.see_exchange(exchange, event);
+    }
+
+    /// Body data of an exchange came.
+    pub(super) fn came(&mut self, exchange: u32, bytes: u64) {
+        self.ledger.came(exchange, bytes);
     }
 
     /// Records that the connection was never made.
@@ -134,6 +149,12 @@ impl<S> Line<S> {
     fn settle(&mut self, done: bool) {
         self.conn = None;
         self.ledger.totals(self.end.unwrap_or(End::Closed), done);
+    }
+
+    /// Lets the connection go as a drop does, for one that others still hold.
+    pub(super) fn abandon(&mut self) {
+        self.conn = None;
+        self.ledger.totals(self.end.unwrap_or(End::Open), false);
     }
 
     /// The script ended and the connection stays: its totals so far.
@@ -210,6 +231,30 @@ impl<S: Stream> Line<S> {
 
     /// Reads into `buf`, which is empty; nothing means that the other end closed its direction. After that it stays at nothing.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let n = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(n));
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_fresh(cx, buf)
+    }
+
+    /// What was read and not yet taken. The script takes from its front.
+    pub(super) fn ahead(&mut self) -> &mut BytesMut {
+        &mut self.ahead
+    }
+
+    /// Reads at most `limit` bytes more (and at most a piece) behind [`Line::ahead`]; how many. None: the other end closed its direction.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<usize>> {
+        let mut space = [MaybeUninit::uninit(); PIECE];
+        let mut buf = ReadBuf::uninit(&mut space[..limit.clamp(1, PIECE)]);
+        ready!(self.poll_fresh(cx, &mut buf))?;
+        self.ahead.extend_from_slice(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    /// Reads from the connection.
+    fn poll_fresh(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.end == Some(End::Eof) {
             return Poll::Ready(Ok(()));
         }
@@ -272,27 +317,45 @@ impl<S: Stream> Line<S> {
 
     /// Closes the connection; the script is done.
     pub async fn close(&mut self) {
+        poll_fn(|cx| self.poll_close(cx)).await;
+    }
+
+    /// As [`Line::close`], for a line that is shared.
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Once blocked, the other side may never take a goodbye.
-        self.say_goodbye(!self.blocked).await;
+        ready!(self.poll_goodbye(cx, !self.blocked));
         self.settle(true);
+        Poll::Ready(())
+    }
+
+    /// Closes the connection at once, as the script says. Never pending.
+    pub(super) fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_goodbye(cx, false));
+        self.settle(true);
+        Poll::Ready(())
     }
 
     /// Closes the connection in the middle of its script.
     pub(super) async fn give_up(&mut self) {
-        self.say_goodbye(false).await;
+        poll_fn(|cx| self.poll_give_up(cx)).await;
+    }
+
+    /// As [`Line::give_up`], for a line that is shared. Never pending.
+    pub(super) fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_goodbye(cx, false));
         self.settle(false);
+        Poll::Ready(())
     }
 
     /// close_notify in each TLS layer, and FIN. A goodbye that fails changes nothing: the connection goes.
-    async fn say_goodbye(&mut self, patient: bool) {
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>, patient: bool) -> Poll<()> {
         if self.half_closed {
-            return;
+            return Poll::Ready(());
         }
-        poll_fn(|cx| match self.conn.as_mut().map(|conn| Pin::new(conn).poll_shutdown(cx)) {
+        match self.conn.as_mut().map(|conn| Pin::new(conn).poll_shutdown(cx)) {
             Some(Poll::Pending) if patient => Poll::Pending,
             _ => Poll::Ready(()),
-        })
-        .await;
+        }
     }
 
     /// Resets the connection; the script is done.

@@ -5,16 +5,19 @@
 //! ```
 //!
 //! * [`run`] — the interpreter of [`crate::language::script`], over `send`, `receive` and `echo`.
-//! * [`client`], [`server`] — many connections over a [`reference_dp::net::Network`]; [`kit`] — what they are given.
+//! * `http` — requests and answers, over the same lines.
+//! * [`client`], [`server`] — many connections over a [`reference_dp::net::Network`]; `caller` — one more; [`kit`] — what they are given.
 //! * [`mod@line`] — one connection, over its `ledger` of records and totals; [`record`] — where observations go.
 //! * [`conn`], [`tap`] — the layers of a connection; what passes at the socket.
 //! * [`tls`] — apps that bring their own TLS; [`mesh`] — pods that speak mesh TLS themselves.
 
+mod caller;
 pub mod client;
 pub mod conn;
 mod cursor;
 mod echo;
 mod failure;
+mod http;
 pub mod kit;
 mod ledger;
 pub mod line;

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Buf;
 use reference_dp::net::Stream;
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -17,6 +18,8 @@ use crate::observe::Seen;
 
 /// Bytes quoted of what was expected and what came.
 const QUOTED: usize = 64;
+/// Bytes among which a `read: {until}` must find what it looks for.
+const UNTIL_MAX: usize = 1 << 20;
 
 /// Reading actions in a row.
 pub(super) struct Reads<'a> {
@@ -27,6 +30,7 @@ pub(super) struct Reads<'a> {
 enum Reading<'a> {
     Expect(Expecting<'a>),
     Take(Taking),
+    Until(Seeking<'a>),
 }
 
 impl<'a> Reads<'a> {
@@ -52,10 +56,14 @@ impl<'a> Reads<'a> {
             match &mut self.reading {
                 Some(Reading::Expect(expecting)) => ready!(expecting.poll(cx, line))?,
                 Some(Reading::Take(taking)) => ready!(taking.poll(cx, line))?,
+                Some(Reading::Until(seeking)) => ready!(seeking.poll(cx, line))?,
                 None => {}
             }
             self.reading = match self.left.pop_front() {
                 Some(Action::Expect(payload)) => Some(Reading::Expect(Expecting { payload, came: 0 })),
+                Some(Action::Read(Read { until: Some(mark), .. })) => {
+                    Some(Reading::Until(Seeking { mark, sought: 0 }))
+                }
                 Some(Action::Read(read)) => Some(Reading::Take(Taking::new(read))),
                 _ => {
                     self.reading = None;
@@ -114,6 +122,46 @@ impl Expecting<'_> {
     }
 }
 
+/// One `read: {until}` in progress.
+struct Seeking<'a> {
+    mark: &'a [u8],
+    /// Bytes of those read ahead where the mark does not begin.
+    sought: usize,
+}
+
+impl Seeking<'_> {
+    fn poll<S: Stream>(&mut self, cx: &mut Context<'_>, line: &mut Line<S>) -> Poll<Result<(), Stop>> {
+        loop {
+            if let Some(end) = self.find(line.ahead()) {
+                // What came after it is the next action's.
+                line.ahead().advance(end);
+                return Poll::Ready(Ok(()));
+            }
+            let came = line.ahead().len();
+            let found = if came >= UNTIL_MAX {
+                format!("none in {came} bytes")
+            } else if ready!(line.poll_ahead(cx, PIECE))? == 0 {
+                format!("the end after {came} bytes")
+            } else {
+                continue;
+            };
+            line.see(Seen::Mismatch { expected: quote(self.mark), found });
+            return Poll::Ready(Err(Stop::Recorded));
+        }
+    }
+
+    /// Where the mark ends.
+    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.mark.is_empty() {
+            return Some(0);
+        }
+        let at = bytes[self.sought..].windows(self.mark.len()).position(|window| window == self.mark);
+        let found = at.map(|at| self.sought + at + self.mark.len());
+        self.sought = self.sought.max((bytes.len() + 1).saturating_sub(self.mark.len()));
+        found
+    }
+}
+
 /// One `read` in progress.
 struct Taking {
     /// Bytes still to take; `None`: to the end.
@@ -122,7 +170,7 @@ struct Taking {
 }
 
 /// A slow reader.
-struct Rate {
+pub(super) struct Rate {
     per_second: u64,
     began: Instant,
     taken: u64,
@@ -131,13 +179,7 @@ struct Rate {
 
 impl Taking {
     fn new(read: &Read) -> Self {
-        let rate = read.rate.map(|per_second| Rate {
-            per_second: per_second.max(1),
-            began: Instant::now(),
-            taken: 0,
-            pause: None,
-        });
-        Self { left: read.bytes, rate }
+        Self { left: read.bytes, rate: read.rate.map(Rate::new) }
     }
 
     fn poll<S: Stream>(&mut self, cx: &mut Context<'_>, line: &mut Line<S>) -> Poll<Result<(), Stop>> {
@@ -145,8 +187,7 @@ impl Taking {
             let mut limit = clamp(self.left.unwrap_or(u64::MAX));
             if let Some(rate) = &mut self.rate {
                 ready!(rate.poll(cx));
-                // Ten helpings a second: a smooth reader rather than one that gulps.
-                limit = limit.min(clamp((rate.per_second / 10).max(1)));
+                limit = limit.min(rate.helping());
             }
             let mut space = [MaybeUninit::uninit(); PIECE];
             let mut buf = ReadBuf::uninit(&mut space[..limit]);
@@ -165,7 +206,17 @@ impl Taking {
 }
 
 impl Rate {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn new(per_second: u64) -> Self {
+        Self { per_second: per_second.max(1), began: Instant::now(), taken: 0, pause: None }
+    }
+
+    /// Bytes to take at once. Ten helpings a second: a smooth reader rather than one that gulps.
+    pub(super) fn helping(&self) -> usize {
+        clamp((self.per_second / 10).max(1))
+    }
+
+    /// Until the next helping may be taken.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(pause) = &mut self.pause {
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
@@ -174,7 +225,7 @@ impl Rate {
     }
 
     /// Waits until all that was taken since the begin is within the rate, so that no rounding adds up.
-    fn took(&mut self, n: u64) {
+    pub(super) fn took(&mut self, n: u64) {
         self.taken += n;
         let nanos = u128::from(self.taken) * 1_000_000_000 / u128::from(self.per_second);
         let due = self.began + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));

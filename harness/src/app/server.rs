@@ -1,4 +1,4 @@
-//! A pod's app: it listens, and runs a script on each connection.
+//! A pod's app: it listens, and runs a script on each connection, or answers requests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reference_dp::net::{Accepted, Listener, Network, Stream};
 
+use super::http::{self, Router};
 use super::kit::Kit;
 use super::line::{Line, Side};
 use super::run::{Outcome, run};
@@ -25,7 +26,23 @@ pub struct Server<N: Network> {
     listener: N::Listener,
     kit: Kit,
     tls: Option<TlsOptions>,
-    turns: Vec<Arc<Script>>,
+    manner: Manner,
+}
+
+/// How it treats a connection.
+#[derive(Debug)]
+enum Manner {
+    /// The nth connection runs the nth script, or the last.
+    Turns(Vec<Arc<Script>>),
+    /// Requests are answered.
+    Http(Arc<Router>),
+}
+
+/// How it treats one connection.
+#[derive(Debug, Clone)]
+enum Treatment {
+    Script(Arc<Script>),
+    Http(Arc<Router>),
 }
 
 impl<N: Network> Server<N> {
@@ -39,10 +56,15 @@ impl<N: Network> Server<N> {
         script: &ServerScript,
         kit: Kit,
     ) -> io::Result<Option<Self>> {
-        let ServerScript::Listen { tls, turns } = script else { return Ok(None) };
+        let (tls, manner) = match script {
+            ServerScript::Listen { tls, turns } => {
+                (tls.clone(), Manner::Turns(turns.iter().cloned().map(Arc::new).collect()))
+            }
+            ServerScript::Http(app) => (None, Manner::Http(Arc::new(Router::new(app)))),
+            ServerScript::Refuse => return Ok(None),
+        };
         let listener = network.bind(address).await?;
-        let turns = turns.iter().cloned().map(Arc::new).collect();
-        Ok(Some(Self { listener, kit, tls: tls.clone(), turns }))
+        Ok(Some(Self { listener, kit, tls, manner }))
     }
 
     /// Where it listens.
@@ -53,17 +75,17 @@ impl<N: Network> Server<N> {
         self.listener.local_addr()
     }
 
-    /// Accepts for ever; the nth connection runs the nth script, or the last.
+    /// Accepts for ever.
     pub async fn serve(mut self) {
         let configs = Arc::new(Configs::new(self.kit.tls.clone(), self.kit.recorder.pod()));
         let mut number = 0;
         loop {
             match self.listener.accept().await {
                 Ok(accepted) => {
-                    let script = self.turn(number);
+                    let treatment = self.treatment(number);
                     let (kit, configs, tls) = (self.kit.clone(), configs.clone(), self.tls.clone());
                     self.kit.spawn.spawn(Box::pin(async move {
-                        attend(accepted, number, &kit, tls.as_ref(), &script, &configs).await;
+                        attend(accepted, number, &kit, tls.as_ref(), treatment, &configs).await;
                     }));
                     number += 1;
                 }
@@ -75,9 +97,14 @@ impl<N: Network> Server<N> {
         }
     }
 
-    fn turn(&self, number: u32) -> Arc<Script> {
-        let turn = usize::try_from(number).unwrap_or(usize::MAX);
-        self.turns.get(turn).or(self.turns.last()).cloned().unwrap_or_default()
+    fn treatment(&self, number: u32) -> Treatment {
+        match &self.manner {
+            Manner::Turns(turns) => {
+                let turn = usize::try_from(number).unwrap_or(usize::MAX);
+                Treatment::Script(turns.get(turn).or(turns.last()).cloned().unwrap_or_default())
+            }
+            Manner::Http(router) => Treatment::Http(router.clone()),
+        }
     }
 }
 
@@ -87,7 +114,7 @@ async fn attend<S: Stream>(
     number: u32,
     kit: &Kit,
     tls: Option<&TlsOptions>,
-    script: &Script,
+    treatment: Treatment,
     configs: &Configs,
 ) {
     let mut line = Line::new(kit.recorder.clone(), number, Side::Server);
@@ -100,7 +127,12 @@ async fn attend<S: Stream>(
     {
         return;
     }
-    if run(&mut line, script, configs).await == Outcome::Standing {
-        line.close().await;
+    match treatment {
+        Treatment::Script(script) => {
+            if run(&mut line, &script, configs).await == Outcome::Standing {
+                line.close().await;
+            }
+        }
+        Treatment::Http(router) => http::serve(line, &router, &kit.spawn).await,
     }
 }

@@ -125,6 +125,12 @@ impl Notes {
         all.filter(|o| !matches!(o.seen, Seen::Ended(_))).map(|o| o.seen.clone()).collect()
     }
 
+    /// All that `role` recorded, in order.
+    pub(super) fn all(&self, role: Role) -> Vec<Observation> {
+        let list = self.list.lock().unwrap();
+        list.iter().filter(|observation| observation.role == role).cloned().collect()
+    }
+
     /// All totals that `role` recorded.
     pub(super) fn totals(&self, role: Role) -> Vec<Ended> {
         let list = self.list.lock().unwrap();

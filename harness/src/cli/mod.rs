@@ -1,4 +1,4 @@
-//! The command line: `conform run | check | schema`.
+//! The command line: `conform run | list | explain | coverage | check | schema`.
 //!
 //! Exit codes: 0 all passed; 1 a dataplane failed; 2 bad usage or a bad scenario; 3 the harness broke.
 
@@ -9,9 +9,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod coverage;
+mod explain;
+mod list;
+mod play;
 mod record;
 mod run;
 mod seeds;
+mod select;
 
 /// Everything asked for passed.
 const OK: u8 = 0;
@@ -37,6 +42,12 @@ struct Arguments {
 enum Command {
     /// Run scenarios against the reference dataplane in the simulator
     Run(run::Run),
+    /// List cases: what each shows, and the clauses it names
+    List(list::List),
+    /// Explain clauses of the contract: what they say, why, what Envoy does, what proves them
+    Explain(explain::Explain),
+    /// Run cases, and show how much of the contract they prove
+    Coverage(coverage::Coverage),
     /// Check scenario files without running them
     Check(check::Check),
     /// Print the JSON Schema of scenario files, for editors
@@ -50,6 +61,9 @@ pub fn main() -> ExitCode {
     let code = match root(arguments.root.as_deref()) {
         Ok(root) => match arguments.command {
             Command::Run(run) => run.main(&root),
+            Command::List(list) => list.main(&root),
+            Command::Explain(explain) => explain.main(&root),
+            Command::Coverage(coverage) => coverage.main(&root),
             Command::Check(check) => check.main(&root),
             Command::Schema => schema(),
         },
@@ -80,8 +94,12 @@ fn root(given: Option<&Path>) -> Result<PathBuf, String> {
 }
 
 fn schema() -> u8 {
-    let text = format!("{:#}", crate::scenario::schema());
-    match writeln!(anstream::stdout().lock(), "{text}") {
+    print(&format!("{:#}\n", crate::scenario::schema()))
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> u8 {
+    match anstream::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => OK,
         Err(_) => BROKEN,
     }

@@ -97,12 +97,12 @@ pub(crate) fn steps(scenario: &Scenario) -> Vec<&Step> {
 }
 
 /// The step named `id`.
-pub(super) fn step<'a>(scenario: &'a Scenario, id: &str) -> Option<&'a Step> {
+pub(crate) fn step<'a>(scenario: &'a Scenario, id: &str) -> Option<&'a Step> {
     steps(scenario).into_iter().find(|step| step.id == id)
 }
 
 /// The step that opened the connections which step `id` uses: itself, or where its chain of `on` begins.
-pub(super) fn opener<'a>(scenario: &'a Scenario, id: &'a str) -> &'a str {
+pub(crate) fn opener<'a>(scenario: &'a Scenario, id: &'a str) -> &'a str {
     let mut id = id;
     // Each `on` names an earlier step, so that the chain is no longer than the list of steps.
     for _ in 0..steps(scenario).len() {

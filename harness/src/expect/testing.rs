@@ -25,7 +25,12 @@ pub(crate) struct Story {
 impl Story {
     /// Steps by name, each a call.
     pub(crate) fn new(steps: &[&str]) -> Self {
-        let step = |id: &&str| Step { id: (*id).into(), verb: call(None), expect: Vec::new() };
+        let step = |id: &&str| Step {
+            id: (*id).into(),
+            after: Duration::ZERO,
+            verb: call(None),
+            expect: Vec::new(),
+        };
         let scenario = Scenario {
             name: "test/story".into(),
             file: PathBuf::from("story.yaml"),
@@ -125,6 +130,8 @@ fn call(tls: Option<TlsOptions>) -> Verb {
 fn pod(name: &str, tls: Option<TlsOptions>) -> Pod {
     Pod {
         name: name.into(),
+        service: name.into(),
+        within: None,
         protocol: None,
         app: Some(ServerScript::Listen { tls, turns: vec![Script::default()] }),
         proxy: ProxyKind::Default,

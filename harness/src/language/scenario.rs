@@ -30,6 +30,43 @@ pub struct Scenario {
     pub expect: Vec<Expectation>,
 }
 
+impl Scenario {
+    /// All its expectations: those of steps, then those at the bottom.
+    #[must_use]
+    pub fn expectations(&self) -> Vec<&Expectation> {
+        fn walk<'a>(steps: &'a [Step], into: &mut Vec<&'a Expectation>) {
+            for step in steps {
+                into.extend(&step.expect);
+                if let Verb::Parallel(inner) = &step.verb {
+                    walk(inner, into);
+                }
+            }
+        }
+        let mut all = Vec::new();
+        walk(&self.steps, &mut all);
+        all.extend(&self.expect);
+        all
+    }
+
+    /// Ids of the clauses it names, each once, in order of their first expectation.
+    #[must_use]
+    pub fn clauses(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = Vec::new();
+        for id in self.expectations().into_iter().flat_map(|expectation| &expectation.proves) {
+            if !ids.contains(&id.as_str()) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
+    /// The name without the values of its matrix: `tcp/echo`.
+    #[must_use]
+    pub fn base_name(&self) -> &str {
+        self.name.split('[').next().unwrap_or_default()
+    }
+}
+
 /// The mesh's own settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mesh {
@@ -49,6 +86,29 @@ pub enum Outbounds {
     Tags,
 }
 
+impl Scenario {
+    /// A pod by name.
+    #[must_use]
+    pub fn pod(&self, name: &str) -> Option<&Pod> {
+        self.pods.iter().find(|pod| pod.name == name)
+    }
+
+    /// The name of the host that the app of `pod` is on: its own, or that of the pod it is within.
+    #[must_use]
+    pub fn host<'a>(&'a self, pod: &'a str) -> &'a str {
+        self.pod(pod).and_then(|pod| pod.within.as_deref()).unwrap_or(pod)
+    }
+
+    /// Which of the ports of its host the app of `pod` has: 0 is the host's own, then come those within it, in file order.
+    #[must_use]
+    pub fn port(&self, pod: &str) -> u16 {
+        let host = self.host(pod);
+        let mut within = self.pods.iter().filter(|other| other.within.as_deref() == Some(host));
+        let place = within.position(|other| other.name == pod);
+        place.and_then(|place| u16::try_from(place + 1).ok()).unwrap_or(0)
+    }
+}
+
 /// Mesh mTLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mtls {
@@ -61,8 +121,12 @@ pub enum Mtls {
 /// An app with or without a sidecar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pod {
-    /// Its name, which is also its service's. Hosts: `NAME` (the app's) and `NAME.proxy` (the sidecar's).
+    /// Its name. Hosts: `NAME` (the app's) and `NAME.proxy` (the sidecar's).
     pub name: String,
+    /// The service it is an endpoint of: its own name, or another pod's.
+    pub service: String,
+    /// `in: POD`: it is no pod of its own but a further port of that one, with an app beside that pod's and the same sidecar before both.
+    pub within: Option<String>,
     /// The `kuma.io/protocol` tag of its service, verbatim; `None` = untagged.
     pub protocol: Option<String>,
     /// What listens; `None`: the pod has no service and no inbound.
@@ -111,6 +175,8 @@ pub enum PodIdentity {
 pub struct Step {
     /// Its name; made from its place (`step-3`) when not given.
     pub id: String,
+    /// How long it waits before it begins; of use inside `parallel`.
+    pub after: Duration,
     /// What.
     pub verb: Verb,
     /// What holds when it ends.

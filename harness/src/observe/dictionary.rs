@@ -208,6 +208,42 @@ envoy_listener_downstream_cx_length_ms_count{envoy_listener_address=\"127.0.0.2_
         }
     }
 
+    /// Three requests at a sidecar that offers http and tcp, in the words of section 2, "http, side B".
+    #[test]
+    fn the_shipped_dictionary_tells_http_apart() {
+        let dictionary = Dictionary::parse(SHIPPED).expect("a dictionary");
+        let text = "\
+# TYPE envoy_http_downstream_rq_xx counter
+envoy_http_downstream_rq_xx{envoy_response_code_class=\"2\",envoy_http_conn_manager_prefix=\"localhost_8101\"} 3
+envoy_http_downstream_rq_xx{envoy_response_code_class=\"5\",envoy_http_conn_manager_prefix=\"localhost_8101\"} 1
+# TYPE envoy_cluster_upstream_rq counter
+envoy_cluster_upstream_rq{envoy_response_code=\"200\",envoy_cluster_name=\"localhost_8101\"} 3
+envoy_cluster_upstream_rq{envoy_response_code=\"503\",envoy_cluster_name=\"localhost_8101\"} 1
+# TYPE envoy_cluster_upstream_rq_xx counter
+envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"2\",envoy_cluster_name=\"localhost_8101\"} 3
+# TYPE envoy_http_downstream_rq_http2_total counter
+envoy_http_downstream_rq_http2_total{envoy_http_conn_manager_prefix=\"localhost_8101\"} 4
+# TYPE envoy_rbac_allowed counter
+envoy_rbac_allowed{listener=\"http.localhost_8101\",envoy_http_conn_manager_prefix=\"localhost_8101\"} 3
+envoy_rbac_allowed{envoy_rbac_prefix=\"inbound_127_0_0_3_8401\",listener=\"inbound_127_0_0_3_8401\"} 2
+";
+        let metrics = metrics(text);
+        for (signal, value) in [
+            ("http.responses", Some(4.0)),
+            ("http.responses.2xx", Some(3.0)),
+            ("http.responses.4xx", None),
+            ("http.responses.5xx", Some(1.0)),
+            ("http.upstream.responses.2xx", Some(3.0)),
+            ("http.upstream.codes.503", Some(1.0)),
+            ("http.requests.h2", Some(4.0)),
+            ("http.requests.h1", None),
+            ("http.rbac.allowed", Some(3.0)),
+            ("rbac.allowed", Some(5.0)),
+        ] {
+            assert_eq!(dictionary.value(&metrics, signal), Ok(value), "{signal}");
+        }
+    }
+
     #[test]
     fn the_shipped_dictionary_knows_requests_when_it_sees_them() {
         let dictionary = Dictionary::parse(SHIPPED).expect("a dictionary");

@@ -56,6 +56,7 @@ pub fn report(results: &[CaseResult], summary: &Summary) -> io::Result<String> {
             "failed": summary.failed,
             "not_run": summary.not_run,
             "broken": summary.broken,
+            "left_out": summary.left_out,
             "clauses": summary.clauses,
             "schedules": schedules,
         },

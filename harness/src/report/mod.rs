@@ -1,6 +1,7 @@
 //! Reports: pure functions from results to text.
 //!
-//! * [`pretty`] — for people. [`json`] — for programs, virtual times only.
+//! * [`pretty`] — for people. [`json`] — for programs, virtual times only. [`junit`] — for CI servers.
+//! * [`list`], [`explain`], [`mod@coverage`] — cases, a clause, the whole contract.
 //! * `observations` — what was seen around a finding, as a table.
 
 use std::collections::BTreeMap;
@@ -11,9 +12,14 @@ use crate::language::Scenario;
 use crate::suite::CaseResult;
 use crate::verdict::Verdict;
 
+pub mod coverage;
+pub mod explain;
 pub mod json;
+pub mod junit;
+pub mod list;
 mod observations;
 pub mod pretty;
+mod text;
 
 /// At least this share of a case's seeds must give schedules of their own, in percent, if it has [`PACKETS_MIN`] packets or more.
 pub const DISTINCT_PERCENT: u64 = 95;
@@ -33,6 +39,8 @@ pub struct Summary {
     pub not_run: usize,
     /// Cases in which the harness failed.
     pub broken: usize,
+    /// Runs that were asked for and not begun, after a failure.
+    pub left_out: usize,
     /// By area (the first folder): passed, all.
     pub areas: IndexMap<String, (usize, usize)>,
     /// Clauses with their worst verdict.

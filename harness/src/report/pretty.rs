@@ -12,11 +12,11 @@ use crate::language::Scenario;
 use crate::suite::CaseResult;
 use crate::verdict::Verdict;
 
-const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))).bold();
-const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
-const SO_SO: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow))).bold();
-const FAINT: Style = Style::new().dimmed();
-const STRONG: Style = Style::new().bold();
+pub(super) const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))).bold();
+pub(super) const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
+pub(super) const SO_SO: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow))).bold();
+pub(super) const FAINT: Style = Style::new().dimmed();
+pub(super) const STRONG: Style = Style::new().bold();
 
 /// Findings of one expectation that are shown; the rest is counted.
 const FINDINGS_MAX: usize = 8;
@@ -91,6 +91,9 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
     for always in result.verdict.always.iter().filter(|always| always.verdict != Verdict::Pass) {
         let (style, label) = word(&always.verdict);
         put(&mut text, format_args!("\n  {style}{label}{style:#} always: {}\n", always.name));
+        if let Verdict::NotRun(reason) = &always.verdict {
+            put(&mut text, format_args!("      {reason}\n"));
+        }
         findings(&mut text, &always.findings, &mut places);
     }
     if let Some(case) = &result.case {
@@ -139,6 +142,7 @@ fn sum(text: &mut String, summary: &Summary) {
     part(summary.broken, BAD, "broken");
     part(summary.warned, SO_SO, "with warnings");
     part(summary.not_run, SO_SO, "not run");
+    part(summary.left_out, SO_SO, "left out after the first failure");
     for (id, verdict) in summary.clauses.iter().filter(|(_, verdict)| **verdict != Verdict::Pass) {
         let (style, label) = word(verdict);
         let reason =

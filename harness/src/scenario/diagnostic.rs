@@ -112,7 +112,7 @@ impl Problem {
 }
 
 /// The known name that looks most like `found`, if any does; the first of equals.
-fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Comparing is quadratic; nobody means a name of this length.
     if found.len() > 100 {
         return None;

@@ -23,6 +23,7 @@ mod schema;
 mod tests;
 mod yaml;
 
+pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, Diagnostics, Kind};
 pub use find::find;
 pub use load::{load, parse};

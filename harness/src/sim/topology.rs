@@ -58,7 +58,8 @@ impl Topology {
     /// The hosts that a scenario's pods are.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
-        let pods = scenario.pods.iter().map(|pod| (pod.name.as_str(), pod.proxy == ProxyKind::Default));
+        let pods = scenario.pods.iter().filter(|pod| pod.within.is_none());
+        let pods = pods.map(|pod| (pod.name.as_str(), pod.proxy == ProxyKind::Default));
         Self::of_pods(pods)
     }
 

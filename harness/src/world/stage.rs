@@ -106,7 +106,8 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         for pod in &scenario.pods {
             stage.start_app(pod).await?;
         }
-        for pod in scenario.pods.iter().filter(|pod| pod.proxy == ProxyKind::Default) {
+        for pod in scenario.pods.iter().filter(|pod| pod.proxy == ProxyKind::Default && pod.within.is_none())
+        {
             stage.start_sidecar(&pod.name).await?;
         }
         Ok(stage)
@@ -146,7 +147,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let identity = self.pod(pod).and_then(|pod| pod.identity.as_ref());
         let mesh = identity.map(|identity| MeshIdentity::new(&self.ca, identity, pod, &self.tls));
         Ok(Kit {
-            spawn: self.ground.spawn(pod),
+            spawn: self.ground.spawn(self.scenario.host(pod)),
             recorder: Recorder::new(Arc::clone(&self.log) as _, pod, role, step),
             tls: Arc::clone(&self.tls),
             mesh: mesh.transpose().map_err(SetUpError::new)?.map(Arc::new),
@@ -165,17 +166,20 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
 
     async fn start_app(&self, pod: &Pod) -> Result<(), SetUpError> {
         let Some(script) = &pod.app else { return Ok(()) };
+        let host = self.scenario.host(&pod.name);
         let address = match pod.proxy {
-            ProxyKind::Default => SocketAddr::from((Ipv4Addr::LOCALHOST, kuma::APP_PORT)),
+            ProxyKind::Default => {
+                SocketAddr::from((Ipv4Addr::LOCALHOST, kuma::APP_PORT + self.scenario.port(&pod.name)))
+            }
             // Nobody stands before it: it is the endpoint itself.
             ProxyKind::None | ProxyKind::Scripted => {
                 SocketAddr::from((self.ground.pod_address(&pod.name), kuma::INBOUND_PORT))
             }
         };
         let kit = self.kit(&pod.name, Role::App, None)?;
-        let server = Server::bind(&self.ground.network(&pod.name), address, script, kit).await;
+        let server = Server::bind(&self.ground.network(host), address, script, kit).await;
         if let Some(server) = server.map_err(SetUpError::new)? {
-            self.ground.spawn(&pod.name).spawn(Box::pin(server.serve()));
+            self.ground.spawn(host).spawn(Box::pin(server.serve()));
         }
         Ok(())
     }
@@ -224,7 +228,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         lock(&self.sidecars).remove(pod);
     }
 
-    /// Scrapes metrics and counts sockets, as far as these expectations look at them.
+    /// Scrapes metrics and counts sockets, as far as these expectations look at them; at the bottom, all sidecars: their books are compared.
     pub(super) async fn collect(&self, step: Option<&str>, expectations: &[Expectation]) {
         let checks = || expectations.iter().flat_map(|expectation| &expectation.checks);
         if checks().any(|check| matches!(check, Check::Quiet(_))) {
@@ -234,14 +238,17 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         }
         let mut wanted: Vec<_> = checks()
             .filter_map(|check| match check {
-                Check::Metrics(metrics) => Some(metrics.at.as_str()),
+                Check::Metrics(metrics) => Some(metrics.at.clone()),
                 _ => None,
             })
             .collect();
+        if step.is_none() {
+            wanted.extend(lock(&self.sidecars).keys().map(|pod| proxy_host(pod)));
+        }
         wanted.sort_unstable();
         wanted.dedup();
         for host in wanted {
-            let pod = host.strip_suffix(".proxy").unwrap_or(host);
+            let pod = host.strip_suffix(".proxy").unwrap_or(&host);
             let sidecar = lock(&self.sidecars).get(pod).cloned();
             let body = match sidecar.as_deref().map(|sidecar| sidecar.metrics()) {
                 Some(Some((address, path))) => {
@@ -251,13 +258,13 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
                 None => Err("it does not run".to_owned()),
             };
             let (at, step) = (self.ground.now(), step.map(str::to_owned));
-            lock(&self.scrapes).push(Scrape { at, step, host: host.to_owned(), body });
+            lock(&self.scrapes).push(Scrape { at, step, host, body });
         }
     }
 
     /// Apps end, sidecars drain; then nothing may be left.
     async fn take_down(&self) {
-        for pod in &self.scenario.pods {
+        for pod in self.scenario.pods.iter().filter(|pod| pod.within.is_none()) {
             self.ground.crash(&pod.name).await;
         }
         self.settle().await;
@@ -280,7 +287,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     }
 
     fn hosts(&self) -> Vec<String> {
-        let pods = self.scenario.pods.iter();
+        let pods = self.scenario.pods.iter().filter(|pod| pod.within.is_none());
         pods.flat_map(|pod| {
             let proxy = (pod.proxy == ProxyKind::Default).then(|| proxy_host(&pod.name));
             std::iter::once(pod.name.clone()).chain(proxy)

@@ -32,6 +32,9 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     fn run_step<'a>(&'a self, step: &'a Step) -> Work<'a, ()> {
         Box::pin(async move {
             let id = Some(step.id.as_str());
+            if !step.after.is_zero() {
+                tokio::time::sleep(step.after).await;
+            }
             self.log.world(id, Seen::StepBegan);
             if let Err(error) = self.act(step).await {
                 self.log.did(id, error.to_string());
@@ -119,7 +122,11 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     /// Where a client dials.
     fn target(&self, from: &str, to: &Target) -> SocketAddr {
         let has_proxy = |pod: &str| self.pod(pod).is_some_and(|pod| pod.proxy == ProxyKind::Default);
-        let inbound = |pod: &str| SocketAddr::from((self.ground.pod_address(pod), kuma::INBOUND_PORT));
+        let scenario = &self.scenario;
+        let inbound = |pod: &str| {
+            let address = self.ground.pod_address(scenario.host(pod));
+            SocketAddr::from((address, kuma::INBOUND_PORT + scenario.port(pod)))
+        };
         match to {
             Target::Service(pod) if has_proxy(from) => {
                 let index = self.scenario.pods.iter().position(|other| other.name == *pod).unwrap_or(0);
@@ -127,7 +134,8 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             }
             Target::Service(pod) | Target::Inbound(pod) => inbound(pod),
             Target::App(pod) if has_proxy(pod) => {
-                SocketAddr::from((self.ground.app_address(pod), kuma::APP_PORT))
+                let address = self.ground.app_address(scenario.host(pod));
+                SocketAddr::from((address, kuma::APP_PORT + scenario.port(pod)))
             }
             Target::App(pod) => inbound(pod),
         }

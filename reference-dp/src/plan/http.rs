@@ -52,7 +52,7 @@ pub struct BackOff {
     pub max: Duration,
 }
 
-/// After what a request is tried again.
+/// After what a request is tried again; in no field: never.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of Envoy's conditions, each on or off")]
 pub struct RetryOn {
@@ -70,6 +70,8 @@ pub struct RetryOn {
     pub retriable_4xx: bool,
     /// These statuses.
     pub statuses: Vec<u16>,
+    /// Only requests of these methods are; empty: any.
+    pub methods: Vec<&'static str>,
 }
 
 /// How requests are carried to an endpoint.

@@ -6,6 +6,7 @@ mod http;
 mod permission;
 mod protocol;
 mod resolve;
+mod retry;
 mod select;
 mod service;
 mod sni;
@@ -53,7 +54,8 @@ pub struct Inbound {
     pub http: Option<HttpPolicy>,
     /// `localhost_<servicePort>`; names its metrics.
     pub stat_prefix: String,
-    /// How long a connection may be without a byte in either direction; `None`: for ever.
+    /// How long a connection may be without a byte in either direction; `None`: for ever. Where requests are told apart,
+    /// Kuma sets no such limit on callers' connections, only on those of [`Cluster::http`] (kuma 2.5).
     #[serde(serialize_with = "optional_duration")]
     pub idle_timeout: Option<Duration>,
     /// What callers must speak.
@@ -90,7 +92,8 @@ pub struct Outbound {
     pub http: Option<HttpPolicy>,
     /// Names its metrics.
     pub stat_prefix: String,
-    /// How long a connection may be without a byte in either direction; `None`: for ever.
+    /// How long a connection may be without a byte in either direction; `None`: for ever. Where requests are told apart,
+    /// Kuma sets no such limit on callers' connections, only on those of [`Cluster::http`] (kuma 2.5).
     #[serde(serialize_with = "optional_duration")]
     pub idle_timeout: Option<Duration>,
     /// The destination.

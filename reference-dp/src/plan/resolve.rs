@@ -5,12 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::timeout::{self, Resolved};
 use super::{
-    Cluster, DownstreamTls, Error, Inbound, Outbound, Plan, Protocol, UpstreamTls, permission, service, sni,
+    Cluster, DownstreamTls, Error, HttpPolicy, HttpUpstream, HttpVersion, Inbound, Outbound, Plan, Protocol,
+    Retry, UpstreamTls, permission, retry, select, service, sni,
 };
 use crate::resource::{self, Dataplane, Mesh, Mode, Resources, TargetKind};
-
-/// Attempts that Kuma's default `MeshRetry` gives to exactly `tcp`; everything else has one (kuma 2.5).
-const TCP_CONNECT_ATTEMPTS: u32 = 5;
 
 pub(super) fn resolve(resources: &Resources, name: &str) -> Result<Plan, Error> {
     let dataplane = find(resources, name)?;
@@ -155,23 +153,24 @@ impl Context<'_> {
             field: field.to_owned(),
         })?;
         let protocol = self.built(field, service::inbound_protocol(inbound))?;
-        let Resolved { connect, idle } = timeout::inbound(&self.resources.timeouts, self.dataplane, inbound);
+        let timeouts = timeout::inbound(&self.resources.timeouts, self.dataplane, inbound);
         let stat_prefix = format!("localhost_{}", app.port());
         Ok(Inbound {
             listen,
             service: service.to_owned(),
             protocol,
-            http: None,
+            // No retry: Kuma makes none on the way to an app (kuma 2.5).
+            http: is_http(protocol).then(|| http_policy(&timeouts, None, false)),
             stat_prefix: stat_prefix.clone(),
-            idle_timeout: idle,
+            idle_timeout: timeouts.idle,
             tls: self.downstream_tls(inbound)?,
             cluster: Cluster {
                 name: stat_prefix,
                 endpoints: vec![app],
-                connect_timeout: connect,
+                connect_timeout: timeouts.connect,
                 connect_attempts: 1,
                 tls: None,
-                http: None,
+                http: is_http(protocol).then(|| http_upstream(&timeouts, HttpVersion::V1)),
             },
         })
     }
@@ -191,28 +190,30 @@ impl Context<'_> {
         };
         let target = self.target(field, outbound)?;
         let protocol = self.built(field, target.to.protocol)?;
-        let destination = timeout::Destination {
+        let destination = select::Destination {
             name: &target.service,
             port: target.port,
             port_name: target.to.port_name.as_deref(),
         };
-        let Resolved { connect, idle } =
-            timeout::outbound(&self.resources.timeouts, self.dataplane, &destination);
+        let timeouts = timeout::outbound(&self.resources.timeouts, self.dataplane, &destination);
+        let retries = retry::outbound(&self.resources.retries, self.dataplane, &destination);
         let tls = self.mtls.then_some(UpstreamTls { sni: target.sni, sans: target.to.sans });
         Ok(Outbound {
             listen: SocketAddr::new(ip, outbound.port.get()),
             service: target.service,
             protocol,
-            http: None,
+            http: is_http(protocol).then(|| http_policy(&timeouts, retries.http(), true)),
             stat_prefix: sanitise(&target.cluster),
-            idle_timeout: idle,
+            idle_timeout: timeouts.idle,
             cluster: Cluster {
                 name: sanitise(&target.cluster),
                 endpoints: target.to.endpoints,
-                connect_timeout: connect,
-                connect_attempts: if protocol == Protocol::Tcp { TCP_CONNECT_ATTEMPTS } else { 1 },
+                connect_timeout: timeouts.connect,
+                // Kuma gives attempts to exactly `tcp`; everything else has one (kuma 2.5).
+                connect_attempts: if protocol == Protocol::Tcp { retries.tcp_connect_attempts() } else { 1 },
                 tls,
-                http: None,
+                // Between two dataplanes always HTTP/2, whatever the apps speak (kuma 2.2).
+                http: is_http(protocol).then(|| http_upstream(&timeouts, HttpVersion::V2)),
             },
         })
     }
@@ -248,7 +249,7 @@ impl Context<'_> {
     }
 
     fn built(&self, field: &str, protocol: Protocol) -> Result<Protocol, Error> {
-        if protocol.is_opaque() {
+        if protocol.is_opaque() || is_http(protocol) {
             return Ok(protocol);
         }
         Err(Error::ProtocolNotBuilt {
@@ -264,6 +265,30 @@ impl Context<'_> {
             field: field.to_owned(),
             value: value.to_owned(),
         })
+    }
+}
+
+/// Whether requests are told apart. So they will be for `http2` and `grpc`, which are not built.
+fn is_http(protocol: Protocol) -> bool {
+    protocol == Protocol::Http
+}
+
+fn http_policy(timeouts: &Resolved, retry: Option<Retry>, normalize_path: bool) -> HttpPolicy {
+    HttpPolicy {
+        request_timeout: timeouts.http.request,
+        request_headers_timeout: timeouts.http.request_headers,
+        stream_idle_timeout: timeouts.http.stream_idle,
+        max_stream_duration: timeouts.http.max_stream,
+        retry,
+        normalize_path,
+    }
+}
+
+fn http_upstream(timeouts: &Resolved, version: HttpVersion) -> HttpUpstream {
+    HttpUpstream {
+        version,
+        idle_timeout: timeouts.idle,
+        max_connection_duration: timeouts.http.max_connection,
     }
 }
 

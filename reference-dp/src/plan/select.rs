@@ -1,4 +1,5 @@
-//! Which dataplanes and inbounds a policy's top-level `targetRef` is about, and which policy wins.
+//! Which dataplanes and inbounds a policy's top-level `targetRef` is about, which destinations its `to`, and which policy
+//! wins.
 
 use std::collections::BTreeMap;
 
@@ -37,6 +38,27 @@ fn is_section(inbound: &Inbound, section: &str) -> bool {
     match &inbound.name {
         Some(name) => name == section,
         None => inbound.port.to_string() == section,
+    }
+}
+
+/// A destination as policies name it.
+pub(super) struct Destination<'a> {
+    pub(super) name: &'a str,
+    pub(super) port: Option<u16>,
+    pub(super) port_name: Option<&'a str>,
+}
+
+/// Whether an item of a policy's `to` is about this destination.
+pub(super) fn is_for(target: &TargetRef, to: &Destination<'_>) -> bool {
+    match target.kind {
+        TargetKind::Mesh => true,
+        TargetKind::MeshService => {
+            target.name.as_deref() == Some(to.name)
+                && target.section_name.as_deref().is_none_or(|section| {
+                    to.port_name == Some(section) || to.port.is_some_and(|port| port.to_string() == section)
+                })
+        }
+        _ => false,
     }
 }
 

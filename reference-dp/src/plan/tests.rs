@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::{DownstreamTls, Error, Plan, Protocol};
 use crate::resource::{Resources, Source};
 
+mod http;
+
 fn plan(text: &str) -> Result<Plan, Error> {
     let sources = [Source { name: "mesh.yaml".into(), text: text.into() }];
     let resources = Resources::parse(&sources).unwrap_or_else(|error| panic!("{error}"));
@@ -191,7 +193,7 @@ fn what_cannot_be_is_an_error_that_says_so() {
         (lab(no_mesh, WEB, "", ""), "mesh `lab`, which has no Mesh resource, did you mean `lob`?"),
         (lab(permissive, WEB, "", ""), "mode PERMISSIVE of backend `ca` comes later"),
         (lab(no_backend, WEB, "", ""), "no backend has that name, did you mean `ca1`?"),
-        (lab(PLAIN, &tagged("http"), "", ""), "networking.inbound[0]: protocol http is not built yet"),
+        (lab(PLAIN, &tagged("http2"), "", ""), "networking.inbound[0]: protocol http2 is not built yet"),
         (lab(PLAIN, &tagged("kafka"), "", ""), "protocol kafka is not built yet"),
         (
             lab(PLAIN, &twice, "", ""),

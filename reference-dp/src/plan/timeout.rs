@@ -2,42 +2,68 @@
 
 use std::time::Duration;
 
-use super::select::{by_precedence, covers};
-use crate::resource::{Dataplane, Inbound, MeshTimeout, TargetKind, TargetRef, Timeouts};
+use super::select::{Destination, by_precedence, covers, is_for};
+use crate::resource::{Dataplane, HttpTimeouts, Inbound, MeshTimeout, Timeouts};
 
-/// The timeouts of opaque traffic.
+/// The timeouts of a listener and its cluster; `None`: never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Resolved {
     pub(super) connect: Duration,
-    /// `None`: never.
     pub(super) idle: Option<Duration>,
+    pub(super) http: Http,
+}
+
+/// The timeouts that only requests have; `None`: never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Http {
+    pub(super) request: Option<Duration>,
+    pub(super) request_headers: Option<Duration>,
+    pub(super) stream_idle: Option<Duration>,
+    pub(super) max_stream: Option<Duration>,
+    pub(super) max_connection: Option<Duration>,
 }
 
 /// Kuma's built-in policy for outbounds; also what an unset field of any policy means (kuma 2.5).
-const OUTBOUND: Defaults = Defaults { connect: Duration::from_secs(5), idle: Duration::from_secs(3600) };
+const OUTBOUND: Defaults = Defaults {
+    connect: Duration::from_secs(5),
+    idle: Duration::from_hours(1),
+    request: Duration::from_secs(15),
+    stream_idle: Duration::from_mins(30),
+};
 /// Kuma's built-in policy for inbounds.
-const INBOUND: Defaults = Defaults { connect: Duration::from_secs(10), idle: Duration::from_secs(7200) };
+const INBOUND: Defaults = Defaults {
+    connect: Duration::from_secs(10),
+    idle: Duration::from_hours(2),
+    request: Duration::ZERO,
+    stream_idle: Duration::from_hours(1),
+};
 
 struct Defaults {
     connect: Duration,
     idle: Duration,
+    request: Duration,
+    stream_idle: Duration,
 }
 
 impl Defaults {
     fn fill(&self, timeouts: Timeouts) -> Resolved {
-        let idle = timeouts.idle_timeout.unwrap_or(self.idle);
         // Kuma refuses a connect timeout of zero; taking it for "unset" keeps an attempt from failing at once.
         let connect =
             timeouts.connection_timeout.filter(|connect| !connect.is_zero()).unwrap_or(self.connect);
-        Resolved { connect, idle: Some(idle).filter(|idle| !idle.is_zero()) }
+        let or = |set: Option<Duration>, default| Some(set.unwrap_or(default)).filter(|t| !t.is_zero());
+        let http = timeouts.http.unwrap_or_default();
+        Resolved {
+            connect,
+            idle: or(timeouts.idle_timeout, self.idle),
+            http: Http {
+                request: or(http.request_timeout, self.request),
+                request_headers: or(http.request_headers_timeout, Duration::ZERO),
+                stream_idle: or(http.stream_idle_timeout, self.stream_idle),
+                max_stream: or(http.max_stream_duration, Duration::ZERO),
+                max_connection: or(http.max_connection_duration, Duration::ZERO),
+            },
+        }
     }
-}
-
-/// A destination as policies name it.
-pub(super) struct Destination<'a> {
-    pub(super) name: &'a str,
-    pub(super) port: Option<u16>,
-    pub(super) port_name: Option<&'a str>,
 }
 
 /// Timeouts of an outbound.
@@ -52,9 +78,14 @@ pub(super) fn outbound(policies: &[MeshTimeout], dataplane: &Dataplane, to: &Des
 }
 
 /// Timeouts of an inbound.
+///
+/// As soon as any policy is about it, be it one that says nothing of inbounds, what is unset is as for outbounds: 15 s for
+/// a request, for one. So does Kuma's `applyToInbounds` (kuma 2.5).
 pub(super) fn inbound(policies: &[MeshTimeout], dataplane: &Dataplane, inbound: &Inbound) -> Resolved {
+    let matching = matching(policies, dataplane, Some(inbound));
+    let defaults = if matching.is_empty() { INBOUND } else { OUTBOUND };
     let mut merged = Timeouts::default();
-    for policy in matching(policies, dataplane, Some(inbound)) {
+    for policy in matching {
         for item in &policy.spec.from {
             merged = merge(merged, item.default);
         }
@@ -62,7 +93,7 @@ pub(super) fn inbound(policies: &[MeshTimeout], dataplane: &Dataplane, inbound: 
             merged = merge(merged, rule.default);
         }
     }
-    INBOUND.fill(merged)
+    defaults.fill(merged)
 }
 
 fn matching<'a>(
@@ -76,23 +107,23 @@ fn matching<'a>(
     by_precedence(mine, |policy| (policy.spec.target_ref.as_ref(), &policy.name))
 }
 
-fn is_for(target: &TargetRef, to: &Destination<'_>) -> bool {
-    match target.kind {
-        TargetKind::Mesh => true,
-        TargetKind::MeshService => {
-            target.name.as_deref() == Some(to.name)
-                && target.section_name.as_deref().is_none_or(|section| {
-                    to.port_name == Some(section) || to.port.is_some_and(|port| port.to_string() == section)
-                })
-        }
-        _ => false,
-    }
-}
-
 fn merge(under: Timeouts, over: Timeouts) -> Timeouts {
     Timeouts {
         connection_timeout: over.connection_timeout.or(under.connection_timeout),
         idle_timeout: over.idle_timeout.or(under.idle_timeout),
-        http: over.http.or(under.http),
+        http: match (under.http, over.http) {
+            (Some(under), Some(over)) => Some(merge_http(under, over)),
+            (under, over) => over.or(under),
+        },
+    }
+}
+
+fn merge_http(under: HttpTimeouts, over: HttpTimeouts) -> HttpTimeouts {
+    HttpTimeouts {
+        request_timeout: over.request_timeout.or(under.request_timeout),
+        request_headers_timeout: over.request_headers_timeout.or(under.request_headers_timeout),
+        stream_idle_timeout: over.stream_idle_timeout.or(under.stream_idle_timeout),
+        max_stream_duration: over.max_stream_duration.or(under.max_stream_duration),
+        max_connection_duration: over.max_connection_duration.or(under.max_connection_duration),
     }
 }

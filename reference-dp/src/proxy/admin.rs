@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
-use super::lifecycle::{Lifecycle, Phase};
+use crate::lifecycle::{Lifecycle, Phase};
 use crate::net::{Listener, Network};
 use crate::spawn::Spawn;
 use crate::telemetry::registry::{self, Registry};

@@ -10,6 +10,7 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use super::wire::{TLS_BUFFER_BYTES, Wire};
 use crate::net::Stream;
 use crate::plan::Permissions;
+use crate::protocol::http::hop::Caller;
 use crate::telemetry::exchange::{Event, Exchange, Side};
 use crate::telemetry::session::{TlsFault, TlsSession};
 use crate::tls;
@@ -31,19 +32,40 @@ pub(super) struct Strict {
     pub(super) handshake_timeout: Option<Duration>,
 }
 
+/// A caller whose connection stands.
+pub(super) struct Admitted<S> {
+    pub(super) wire: Wire<S>,
+    /// `None`: nobody was asked.
+    pub(super) caller: Option<Caller>,
+}
+
 impl Gate {
-    /// Lets the caller in, or closes its connection without a byte of data. `None` when it was turned away, which the
-    /// exchange has been told.
-    pub(super) async fn admit<S: Stream>(&self, stream: S, exchange: &mut Exchange) -> Option<Wire<S>> {
+    /// Takes the caller's connection in, or closes it without a byte of data. `None` when it was turned away, which the exchange has been told.
+    /// Whether the caller may call is another question: [`Admitted::permitted`], or that of each request.
+    pub(super) async fn admit<S: Stream>(&self, stream: S, exchange: &mut Exchange) -> Option<Admitted<S>> {
         match self {
-            Self::Open => Some(Wire::Plain(stream)),
+            Self::Open => Some(Admitted { wire: Wire::Plain(stream), caller: None }),
             Self::Strict(strict) => strict.admit(stream, exchange).await,
         }
     }
 }
 
+impl<S: Stream> Admitted<S> {
+    /// Lets the caller through, or closes its connection without a byte of data; the exchange is told.
+    pub(super) async fn permitted(self, exchange: &mut Exchange) -> Option<Wire<S>> {
+        let Some(caller) = self.caller else { return Some(self.wire) };
+        exchange.tell(&Event::Judged { allowed: caller.allowed });
+        if caller.allowed {
+            return Some(self.wire);
+        }
+        tracing::debug!(caller = ?caller.uris, "not permitted");
+        self.wire.close().await;
+        None
+    }
+}
+
 impl Strict {
-    async fn admit<S: Stream>(&self, stream: S, exchange: &mut Exchange) -> Option<Wire<S>> {
+    async fn admit<S: Stream>(&self, stream: S, exchange: &mut Exchange) -> Option<Admitted<S>> {
         let limit =
             |connection: &mut rustls::ServerConnection| connection.set_buffer_limit(Some(TLS_BUFFER_BYTES));
         let handshake = TlsAcceptor::from(self.config.clone()).accept_with(stream, limit);
@@ -60,24 +82,28 @@ impl Strict {
             }
         };
         exchange.tell(&Event::Secured(Side::Downstream, TlsSession::of(secured.get_ref().1)));
-        let allowed = self.may(secured.get_ref().1);
-        exchange.tell(&Event::Judged { allowed });
+        let caller = self.caller(secured.get_ref().1);
         let wire = Wire::Tls(Box::new(TlsStream::Server(secured)));
-        if allowed {
-            return Some(wire);
+        match caller {
+            Some(caller) => Some(Admitted { wire, caller: Some(caller) }),
+            None => {
+                exchange.tell(&Event::Judged { allowed: false });
+                wire.close().await;
+                None
+            }
         }
-        wire.close().await;
-        None
     }
 
-    fn may(&self, connection: &rustls::ServerConnection) -> bool {
-        let Some(certificate) = connection.peer_certificates().and_then(<[_]>::first) else { return false };
-        let caller = tls::uri_names(certificate);
-        let allowed = !self.identity.is_expired(certificate) && self.permissions.allows(&caller);
-        if !allowed {
-            tracing::debug!(?caller, "not permitted");
+    /// Who calls; nobody, if the certificate is past its validity: a resumed session brings one that was verified long ago.
+    fn caller(&self, connection: &rustls::ServerConnection) -> Option<Caller> {
+        let certificate = connection.peer_certificates().and_then(<[_]>::first)?;
+        if self.identity.is_expired(certificate) {
+            tracing::debug!("the caller's certificate has expired");
+            return None;
         }
-        allowed
+        let uris = tls::uri_names(certificate);
+        let allowed = self.permissions.allows(&uris);
+        Some(Caller { uris, fingerprint: tls::fingerprint(certificate), allowed })
     }
 }
 

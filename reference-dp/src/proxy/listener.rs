@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::downstream::Gate;
-use super::lifecycle::{Lifecycle, Live, Phase};
+use super::downstream::{Admitted, Gate};
 use super::upstream::Upstream;
 use super::wire::Wire;
+use crate::lifecycle::{Lifecycle, Live, Phase};
 use crate::net::{Listener as _, Network, Stream};
-use crate::protocol::tcp;
+use crate::protocol::http::hop::Hop;
+use crate::protocol::{http, tcp};
 use crate::spawn::Spawn;
 use crate::telemetry::exchange::{Cause, Event, Exchange, Observer, Side};
 
@@ -23,11 +24,22 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What the connections of one listener share.
 pub(super) struct Route<N: Network> {
     pub(super) gate: Gate,
-    pub(super) upstream: Upstream<N>,
-    pub(super) idle_timeout: Option<Duration>,
+    pub(super) carry: Carry<N>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) open: AtomicUsize,
+}
+
+/// How connections are carried.
+pub(super) enum Carry<N: Network> {
+    /// As opaque bytes, each on one connection upstream.
+    Bytes {
+        upstream: Upstream<N>,
+        /// How long a connection may be without a byte in either direction; `None`: for ever.
+        idle_timeout: Option<Duration>,
+    },
+    /// Request by request.
+    Requests(Arc<Hop>),
 }
 
 /// Accepts until the sidecar drains, then closes the listener and only then stops being `live`.
@@ -93,37 +105,71 @@ impl<N: Network> Connection<N> {
     async fn run(self) {
         let Self { stream, mut exchange, open } = self;
         let route = &*open.route;
-        let opened = tokio::select! {
+        let admitted = tokio::select! {
             biased;
             () = route.lifecycle.reached(Phase::Stopped) => return exchange.end(Cause::Stopped),
-            opened = Self::open(route, stream, &mut exchange) => opened,
+            admitted = route.gate.admit(stream, &mut exchange) => admitted,
         };
-        let Some((mut downstream, mut upstream)) = opened else { return exchange.end(Cause::Refused) };
-        let cause = tokio::select! {
-            biased;
-            () = route.lifecycle.reached(Phase::Stopped) => Cause::Stopped,
-            cause = tcp::relay(&mut downstream, &mut upstream, route.idle_timeout, &mut exchange) => cause,
+        let Some(admitted) = admitted else { return exchange.end(Cause::Refused) };
+        let cause = match &route.carry {
+            Carry::Bytes { upstream, idle_timeout } => {
+                bytes(&route.lifecycle, admitted, upstream, *idle_timeout, &mut exchange).await
+            }
+            Carry::Requests(hop) => requests(hop, admitted, &mut exchange).await,
         };
-        finish(cause, downstream, upstream).await;
         // Told when it is over on the wire, so that whoever sees the end in metrics sees closed connections.
         exchange.end(cause);
     }
+}
 
-    /// Both sides, or `None` if the caller was turned away or nobody could be reached.
-    async fn open(
-        route: &Route<N>,
-        stream: N::Stream,
-        exchange: &mut Exchange,
-    ) -> Option<(Wire<N::Stream>, Wire<N::Stream>)> {
-        let downstream = route.gate.admit(stream, exchange).await?;
-        match route.upstream.connect(exchange).await {
-            Some(upstream) => Some((downstream, upstream)),
-            None => {
-                downstream.close().await;
-                None
-            }
+/// Carries a connection as opaque bytes.
+async fn bytes<N: Network>(
+    lifecycle: &Lifecycle,
+    admitted: Admitted<N::Stream>,
+    upstream: &Upstream<N>,
+    idle_timeout: Option<Duration>,
+    exchange: &mut Exchange,
+) -> Cause {
+    let opened = tokio::select! {
+        biased;
+        () = lifecycle.reached(Phase::Stopped) => return Cause::Stopped,
+        opened = open(admitted, upstream, exchange) => opened,
+    };
+    let Some((mut downstream, mut upstream)) = opened else { return Cause::Refused };
+    let cause = tokio::select! {
+        biased;
+        () = lifecycle.reached(Phase::Stopped) => Cause::Stopped,
+        cause = tcp::relay(&mut downstream, &mut upstream, idle_timeout, exchange) => cause,
+    };
+    finish(cause, downstream, upstream).await;
+    cause
+}
+
+/// Both sides, or `None` if the caller was turned away or nobody could be reached.
+async fn open<N: Network>(
+    admitted: Admitted<N::Stream>,
+    upstream: &Upstream<N>,
+    exchange: &mut Exchange,
+) -> Option<(Wire<N::Stream>, Wire<N::Stream>)> {
+    let downstream = admitted.permitted(exchange).await?;
+    match upstream.connect(exchange).await {
+        Some(upstream) => Some((downstream, upstream)),
+        None => {
+            downstream.close().await;
+            None
         }
     }
+}
+
+/// Carries what a connection asks for request by request.
+async fn requests<S: Stream>(hop: &Arc<Hop>, admitted: Admitted<S>, exchange: &mut Exchange) -> Cause {
+    let Admitted { mut wire, caller } = admitted;
+    let cause = http::connection::serve(hop, &mut wire, caller, exchange).await;
+    match cause {
+        Cause::Stopped => wire.reset(),
+        _ => wire.close().await,
+    }
+    cause
 }
 
 /// Closes both sides in the way that says what happened.

@@ -2,29 +2,24 @@
 
 mod admin;
 mod downstream;
-mod lifecycle;
 mod listener;
+mod starter;
 mod upstream;
 mod wire;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::lifecycle::{Lifecycle, Phase};
 use crate::net::{Listener as _, Network};
-use crate::plan::{Cluster, DownstreamTls, Plan};
+use crate::plan::Plan;
 use crate::spawn::Spawn;
-use crate::telemetry::metrics::{ListenerMetrics, Names};
 use crate::telemetry::registry::Registry;
 use crate::tls::{self, Authority, Entropy};
-use downstream::{Gate, Strict};
-use lifecycle::{Lifecycle, Phase};
 pub use listener::MAX_CONNECTIONS;
-use listener::Route;
-use upstream::Upstream;
+use starter::Starter;
 
 /// The world a sidecar runs in.
 pub struct Seams<N: Network> {
@@ -32,9 +27,9 @@ pub struct Seams<N: Network> {
     pub network: N,
     /// What its tasks belong to.
     pub spawn: Arc<dyn Spawn>,
-    /// Wall time, for certificates.
+    /// Wall time, for certificates and dates.
     pub clock: Arc<dyn Clock>,
-    /// Keys and random numbers of mesh TLS.
+    /// Keys and random numbers, of mesh TLS and others.
     pub entropy: Arc<dyn Entropy>,
     /// Where secrets of mesh TLS sessions go; `None`: nowhere.
     pub key_log: Option<Arc<dyn rustls::KeyLog>>,
@@ -156,89 +151,4 @@ async fn bind<N: Network>(
     what: impl FnOnce() -> String,
 ) -> Result<N::Listener, Error> {
     network.bind(addr).await.map_err(|source| Error::Bind { addr, what: what(), source })
-}
-
-type Bound<N> = (<N as Network>::Listener, Arc<Route<N>>);
-
-/// What listeners are made from.
-struct Starter<'a, N: Network> {
-    seams: &'a Seams<N>,
-    identity: Option<Arc<tls::Identity>>,
-    registry: &'a Registry,
-    lifecycle: &'a Arc<Lifecycle>,
-}
-
-impl<N: Network> Starter<'_, N> {
-    async fn routes(&self, plan: Plan) -> Result<Vec<Bound<N>>, Error> {
-        let mut routes = Vec::new();
-        for inbound in plan.inbounds {
-            let gate = self.gate(inbound.tls, inbound.idle_timeout)?;
-            let name =
-                ListenerName { listen: inbound.listen, stat_prefix: inbound.stat_prefix, what: "inbound of" };
-            routes
-                .push(self.route(name, &inbound.service, gate, inbound.idle_timeout, inbound.cluster).await?);
-        }
-        for outbound in plan.outbounds {
-            let name = ListenerName {
-                listen: outbound.listen,
-                stat_prefix: outbound.stat_prefix,
-                what: "outbound to",
-            };
-            routes.push(
-                self.route(name, &outbound.service, Gate::Open, outbound.idle_timeout, outbound.cluster)
-                    .await?,
-            );
-        }
-        Ok(routes)
-    }
-
-    fn gate(&self, tls: DownstreamTls, handshake_timeout: Option<Duration>) -> Result<Gate, Error> {
-        match (tls, &self.identity) {
-            (DownstreamTls::Strict { san_prefix, permissions }, Some(identity)) => {
-                let config = tls::server(identity, &san_prefix)?;
-                let identity = identity.clone();
-                Ok(Gate::Strict(Box::new(Strict { config, identity, permissions, handshake_timeout })))
-            }
-            // A plan with STRICT inbounds has an identity; one that was put together by hand may lack it.
-            (DownstreamTls::Strict { san_prefix, .. }, None) => {
-                Err(Error::MissingAuthority { mesh: san_prefix })
-            }
-            (DownstreamTls::Disabled, _) => Ok(Gate::Open),
-        }
-    }
-
-    async fn route(
-        &self,
-        name: ListenerName,
-        service: &str,
-        gate: Gate,
-        idle_timeout: Option<Duration>,
-        cluster: Cluster,
-    ) -> Result<Bound<N>, Error> {
-        let names = Names { listen: name.listen, stat_prefix: &name.stat_prefix, cluster: &cluster.name };
-        let metrics = ListenerMetrics::new(self.registry, &names);
-        let expires = self.identity.as_ref().and_then(|identity| identity.expires());
-        let downstream_expires = expires.filter(|_| matches!(gate, Gate::Strict(_)));
-        let upstream_expires = expires.filter(|_| cluster.tls.is_some());
-        metrics.configured(cluster.endpoints.len(), downstream_expires, upstream_expires);
-        let what = || format!("{} {service}", name.what);
-        let listener = bind(&self.seams.network, name.listen, what).await?;
-        tracing::info!(listen = %name.listen, cluster = cluster.name, "{} {service}", name.what);
-        let upstream = Upstream::new(self.seams.network.clone(), cluster, self.identity.as_deref())?;
-        let route = Route {
-            gate,
-            upstream,
-            idle_timeout,
-            observer: Arc::new(metrics),
-            lifecycle: self.lifecycle.clone(),
-            open: AtomicUsize::new(0),
-        };
-        Ok((listener, Arc::new(route)))
-    }
-}
-
-struct ListenerName {
-    listen: SocketAddr,
-    stat_prefix: String,
-    what: &'static str,
 }

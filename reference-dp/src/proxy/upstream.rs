@@ -1,4 +1,4 @@
-//! Connecting to a cluster: endpoints in turn, attempts, and one timer for TCP and mesh TLS together.
+//! Connecting to a cluster: one timer for TCP and mesh TLS together; for opaque bytes also endpoints in turn, and attempts.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,6 +12,7 @@ use tokio_rustls::{TlsConnector, TlsStream};
 use super::wire::{TLS_BUFFER_BYTES, Wire};
 use crate::net::Network;
 use crate::plan::{Cluster, UpstreamTls};
+use crate::protocol::http::pool::{Dialler, Dialling, NotConnected, Tell, Transport};
 use crate::telemetry::exchange::{Event, Exchange, Side};
 use crate::telemetry::session::{TlsFault, TlsSession};
 use crate::tls;
@@ -64,23 +65,38 @@ impl<N: Network> Upstream<N> {
     async fn attempt(&self, endpoint: SocketAddr, exchange: &mut Exchange) -> Option<Wire<N::Stream>> {
         exchange.tell(&Event::Dialled);
         let began = Instant::now();
-        let outcome = timeout(self.cluster.connect_timeout, self.dial(endpoint, exchange)).await;
-        let timed_out = outcome.is_err();
+        let outcome = self.dial_in_time(endpoint, &mut |handshake| exchange.tell(&told(handshake))).await;
         match outcome {
-            Ok(Ok(wire)) => {
+            Ok(wire) => {
                 exchange.tell(&Event::Connected { took: began.elapsed() });
-                return Some(wire);
+                Some(wire)
             }
-            Ok(Err(error)) => {
-                tracing::debug!(cluster = self.cluster.name, %endpoint, %error, "connecting failed");
+            Err(NotConnected { timed_out }) => {
+                exchange.tell(&Event::DialFailed { timed_out });
+                None
             }
-            Err(_) => tracing::debug!(cluster = self.cluster.name, %endpoint, "connecting timed out"),
         }
-        exchange.tell(&Event::DialFailed { timed_out });
-        None
     }
 
-    async fn dial(&self, endpoint: SocketAddr, exchange: &mut Exchange) -> io::Result<Wire<N::Stream>> {
+    async fn dial_in_time(
+        &self,
+        endpoint: SocketAddr,
+        tell: Tell<'_>,
+    ) -> Result<Wire<N::Stream>, NotConnected> {
+        match timeout(self.cluster.connect_timeout, self.open(endpoint, tell)).await {
+            Ok(Ok(wire)) => Ok(wire),
+            Ok(Err(error)) => {
+                tracing::debug!(cluster = self.cluster.name, %endpoint, %error, "connecting failed");
+                Err(NotConnected { timed_out: false })
+            }
+            Err(_) => {
+                tracing::debug!(cluster = self.cluster.name, %endpoint, "connecting timed out");
+                Err(NotConnected { timed_out: true })
+            }
+        }
+    }
+
+    async fn open(&self, endpoint: SocketAddr, tell: Tell<'_>) -> io::Result<Wire<N::Stream>> {
         let stream = self.network.connect(endpoint).await?;
         let Some(tls) = &self.tls else { return Ok(Wire::Plain(stream)) };
         let name = tls::server_name(&tls.plan, endpoint.ip()).map_err(io::Error::other)?;
@@ -88,11 +104,29 @@ impl<N: Network> Upstream<N> {
         let limit =
             |connection: &mut rustls::ClientConnection| connection.set_buffer_limit(Some(TLS_BUFFER_BYTES));
         let secured = connector.connect_with(name, stream, limit).await;
-        let secured = secured.inspect_err(|error| {
-            exchange.tell(&Event::NotSecured(Side::Upstream, TlsFault::of(error)));
-        })?;
-        exchange.tell(&Event::Secured(Side::Upstream, TlsSession::of(secured.get_ref().1)));
+        let secured = secured.inspect_err(|error| tell(Err(TlsFault::of(error))))?;
+        tell(Ok(TlsSession::of(secured.get_ref().1)));
         Ok(Wire::Tls(Box::new(TlsStream::Client(secured))))
+    }
+}
+
+fn told(handshake: Result<TlsSession, TlsFault>) -> Event {
+    match handshake {
+        Ok(session) => Event::Secured(Side::Upstream, session),
+        Err(fault) => Event::NotSecured(Side::Upstream, fault),
+    }
+}
+
+impl<N: Network> Dialler for Upstream<N> {
+    fn endpoints(&self) -> &[SocketAddr] {
+        &self.cluster.endpoints
+    }
+
+    fn dial<'a>(&'a self, endpoint: SocketAddr, tell: Tell<'a>) -> Dialling<'a> {
+        Box::pin(async move {
+            let wire = self.dial_in_time(endpoint, tell).await?;
+            Ok(Box::new(wire) as Box<dyn Transport>)
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
 use crate::net::Stream;
+use crate::protocol::http::pool::Transport;
 
 /// Most bytes a TLS session holds back for a slow peer.
 pub(super) const TLS_BUFFER_BYTES: usize = 32 * 1024;
@@ -38,6 +39,12 @@ impl<S: Stream> Wire<S> {
             Poll::Ready(())
         })
         .await;
+    }
+}
+
+impl<S: Stream> Transport for Wire<S> {
+    fn reset(self: Box<Self>) {
+        Self::reset(*self);
     }
 }
 

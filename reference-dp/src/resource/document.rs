@@ -39,7 +39,8 @@ pub(super) struct Head {
     kind: serde_saphyr::Spanned<String>,
 }
 
-const KINDS: [&str; 5] = ["Mesh", "Dataplane", "MeshService", "MeshTimeout", "MeshTrafficPermission"];
+const KINDS: [&str; 6] =
+    ["Mesh", "Dataplane", "MeshService", "MeshRetry", "MeshTimeout", "MeshTrafficPermission"];
 
 /// Cuts a file into its documents; YAML forbids `---` at the start of a line inside any scalar. Documents of only
 /// comments and blanks are left out.
@@ -91,6 +92,7 @@ pub(super) fn add(
         "Mesh" => take!("Mesh", meshes, |_: &super::Mesh| String::new()),
         "Dataplane" => take!("Dataplane", dataplanes, |r: &super::Dataplane| r.mesh.clone()),
         "MeshService" => take!("MeshService", services, |r: &super::MeshService| r.mesh.clone()),
+        "MeshRetry" => take!("MeshRetry", retries, |r: &super::MeshRetry| r.mesh.clone()),
         "MeshTimeout" => take!("MeshTimeout", timeouts, |r: &super::MeshTimeout| r.mesh.clone()),
         "MeshTrafficPermission" => {
             take!("MeshTrafficPermission", permissions, |r: &super::MeshTrafficPermission| r.mesh.clone())

@@ -10,6 +10,7 @@ mod error;
 mod mesh;
 mod permission;
 mod protocol;
+mod retry;
 mod service;
 mod target;
 mod timeout;
@@ -25,6 +26,10 @@ pub use permission::{
     RuleDefault, RuleMatch, SpiffeMatch, SpiffeMatchType,
 };
 pub use protocol::Protocol;
+pub use retry::{
+    GrpcRetries, GrpcRetryOn, HttpRetries, HttpRetryOn, MeshRetry, MeshRetrySpec, Retries, RetryBackOff,
+    TcpRetries, ToRetries,
+};
 pub use service::{
     IdentityType, MeshService, MeshServiceSpec, PortRef, Selector, ServiceIdentity, ServicePort,
 };
@@ -54,6 +59,8 @@ pub struct Resources {
     pub services: Vec<MeshService>,
     /// Timeout policies.
     pub timeouts: Vec<MeshTimeout>,
+    /// Retry policies.
+    pub retries: Vec<MeshRetry>,
     /// Permission policies.
     pub permissions: Vec<MeshTrafficPermission>,
 }

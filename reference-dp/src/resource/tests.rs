@@ -1,6 +1,6 @@
 //! Sources, good and bad.
 
-use super::{Error, MAX_SOURCE_BYTES, PortRef, Protocol, Resources, Source};
+use super::{Error, HttpRetryOn, MAX_SOURCE_BYTES, PortRef, Protocol, Resources, Source};
 
 fn parse(text: &str) -> Result<Resources, Error> {
     Resources::parse(&[Source { name: "mesh.yaml".into(), text: text.into() }])
@@ -54,6 +54,19 @@ spec:
     - targetRef: {kind: MeshService, name: stock}
       default: {connectionTimeout: 2s, idleTimeout: 10m, http: {requestTimeout: 4s, streamIdleTimeout: 1m}}
 ---
+type: MeshRetry
+mesh: lab
+name: again
+spec:
+  targetRef: {kind: Mesh}
+  to:
+    - targetRef: {kind: MeshService, name: stock}
+      default:
+        tcp: {maxConnectAttempt: 2}
+        http: {numRetries: 2, perTryTimeout: 1s, backOff: {baseInterval: 10ms, maxInterval: 1s},
+          retryOn: [\"503\", GatewayError, 5XX, HttpMethodGet]}
+        grpc: {numRetries: 0, retryOn: [Canceled, Unavailable]}
+---
 type: MeshTrafficPermission
 mesh: lab
 name: let-web
@@ -71,12 +84,27 @@ spec:
     let ports = &resources.services[0].spec.ports;
     assert_eq!(ports[1].target_port, Some(PortRef::Name("rest".into())));
     assert_eq!((resources.timeouts.len(), resources.permissions.len()), (1, 1));
+    let http = resources.retries[0].spec.to[0].default.http.clone().unwrap();
+    assert_eq!(
+        http.retry_on.unwrap(),
+        [
+            HttpRetryOn::Status(503),
+            HttpRetryOn::GatewayError,
+            HttpRetryOn::Any5xx,
+            HttpRetryOn::Method("GET")
+        ]
+    );
 }
 
 const DATAPLANE: &str = "type: Dataplane\nmesh: lab\nname: web-1\nnetworking:\n  address: 127.0.0.2\n";
 
 #[test]
 fn mistakes_are_shown_where_they_are() {
+    let retry = |line: &str| {
+        format!(
+            "type: MeshRetry\nmesh: lab\nname: a\nspec:\n  to:\n  - targetRef: {{kind: Mesh}}\n    default:\n      {line}\n"
+        )
+    };
     let inbound = |line: &str| format!("# file\n---\n{DATAPLANE}  inbound:\n    - port: 80\n      {line}\n");
     for (text, position, parts) in [
         (
@@ -102,6 +130,17 @@ fn mistakes_are_shown_where_they_are() {
             &["tag \"kuma.io/protocol\" has an invalid value \"websocket\"", "grpc, http, http2, kafka, tcp"],
         ),
         (inbound("serviceProbe: {timeout: 5}"), (10, 31), &["invalid duration \"5\"", "5s, 100ms"]),
+        (
+            retry("http: {retryOn: [GatewayErr]}"),
+            (8, 24),
+            &["unknown value `GatewayErr`", "did you mean `GatewayError`?"],
+        ),
+        (retry("http: {retryOn: ['99']}"), (8, 24), &["unknown value `99`", "a status such as \"503\""]),
+        (retry("http: {retryOn: [EnvoyRatelimited]}"), (8, 24), &["`EnvoyRatelimited` is not built yet"]),
+        (retry("http: {hostSelection: []}"), (8, 29), &["not built yet"]),
+        (retry("http: {numRetry: 1}"), (8, 14), &["unknown field `numRetry`", "did you mean `numRetries`?"]),
+        (retry("grpc: {retryOn: [Reset]}"), (8, 24), &["unknown value `Reset`", "expected one of: Canceled"]),
+        (retry("tcp: {maxConnectAttempt: 0}"), (8, 13), &["`0`, expected a nonzero"]),
         (inbound("tags: {a: b"), (10, 13), &["unclosed bracket"]),
         ("type: Mesh\nname: a\n---\ntype: Mesh\nname: a\n".into(), (3, 1), &["Mesh `a` is defined twice"]),
     ] {

@@ -51,7 +51,7 @@ pub(crate) enum Event {
     },
     /// No attempt is left.
     GivenUp,
-    /// The caller speaks HTTP, in this version, as its first bytes tell.
+    /// The caller speaks HTTP, in this version, as its first bytes tell. Once at most.
     Speaks(HttpVersion),
     /// The caller's bytes are no HTTP, or not such as are taken: answered with this status, or not at all.
     Malformed {
@@ -70,6 +70,10 @@ pub(crate) enum Event {
         took: Duration,
         /// Since the upstream was connected, if it was.
         upstream: Option<Duration>,
+        /// The version of HTTP that its caller spoke, if any was told.
+        http: Option<HttpVersion>,
+        /// Whether mesh TLS was up on its downstream side.
+        secured: bool,
     },
 }
 
@@ -105,6 +109,8 @@ pub(crate) struct Exchange {
     observer: Arc<dyn Observer>,
     begun: Instant,
     connected: Option<Instant>,
+    http: Option<HttpVersion>,
+    secured: bool,
     ended: bool,
 }
 
@@ -112,13 +118,16 @@ impl Exchange {
     /// A connection was accepted.
     pub(crate) fn begin(observer: Arc<dyn Observer>) -> Self {
         observer.see(&Event::Begun);
-        Self { observer, begun: Instant::now(), connected: None, ended: false }
+        Self { observer, begun: Instant::now(), connected: None, http: None, secured: false, ended: false }
     }
 
     /// Tells that something happened.
     pub(crate) fn tell(&mut self, event: &Event) {
-        if matches!(event, Event::Connected { .. }) {
-            self.connected = Some(Instant::now());
+        match event {
+            Event::Connected { .. } => self.connected = Some(Instant::now()),
+            Event::Speaks(version) => self.http = Some(*version),
+            Event::Secured(Side::Downstream, _) => self.secured = true,
+            _ => {}
         }
         self.observer.see(event);
     }
@@ -131,7 +140,8 @@ impl Exchange {
     fn finish(&mut self, cause: Cause) {
         if !std::mem::replace(&mut self.ended, true) {
             let upstream = self.connected.map(|at| at.elapsed());
-            self.observer.see(&Event::Ended { cause, took: self.begun.elapsed(), upstream });
+            let (took, http, secured) = (self.begun.elapsed(), self.http, self.secured);
+            self.observer.see(&Event::Ended { cause, took, upstream, http, secured });
         }
     }
 }

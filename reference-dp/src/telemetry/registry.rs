@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, TextEncoder};
 
 /// Content type of [`Registry::text`].
@@ -40,8 +41,16 @@ pub(crate) struct Registry(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    /// One for each set of labels: prometheus wants the same labels in all of a family, Envoy's `rbac` has others for http
+    /// than for tcp.
+    families: Mutex<BTreeMap<Vec<&'static str>, Families>>,
+}
+
+/// The families of one set of labels.
+#[derive(Default)]
+struct Families {
     registry: prometheus::Registry,
-    families: Mutex<BTreeMap<&'static str, Family>>,
+    made: BTreeMap<&'static str, Family>,
 }
 
 #[derive(Clone)]
@@ -61,9 +70,20 @@ pub(crate) struct Name {
 impl Registry {
     /// Everything used so far, in Prometheus' text format 0.0.4.
     pub(crate) fn text(&self) -> Vec<u8> {
+        let mut whole: BTreeMap<String, MetricFamily> = BTreeMap::new();
+        for families in self.0.families.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            for mut family in families.registry.gather() {
+                match whole.get_mut(family.name()) {
+                    Some(same) => same.mut_metric().extend(family.take_metric()),
+                    None => {
+                        whole.insert(family.name().to_owned(), family);
+                    }
+                }
+            }
+        }
         let mut text = Vec::new();
         // Writing to memory cannot fail, and our families are well-formed.
-        let _ = TextEncoder::new().encode(&self.0.registry.gather(), &mut text);
+        let _ = TextEncoder::new().encode(&whole.into_values().collect::<Vec<_>>(), &mut text);
         text
     }
 
@@ -83,19 +103,20 @@ impl Registry {
     /// never cause; then the series is silently left out rather than the proxy stopped.
     fn family<C: Collector + Clone + 'static>(
         &self,
-        name: &'static str,
+        name: &Name,
         make: impl FnOnce(Opts) -> prometheus::Result<C>,
         wrap: impl FnOnce(C) -> Family,
     ) -> Option<Family> {
         let mut families = self.0.families.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(family) = families.get(name) {
+        let families = families.entry(name.keys()).or_default();
+        if let Some(family) = families.made.get(name.family) {
             return Some(family.clone());
         }
-        let collector =
-            make(Opts::new(name, format!("Envoy's {}.", name.trim_start_matches("envoy_")))).ok()?;
-        self.0.registry.register(Box::new(collector.clone())).ok()?;
+        let help = format!("Envoy's {}.", name.family.trim_start_matches("envoy_"));
+        let collector = make(Opts::new(name.family, help)).ok()?;
+        families.registry.register(Box::new(collector.clone())).ok()?;
         let family = wrap(collector);
-        families.insert(name, family.clone());
+        families.made.insert(name.family, family.clone());
         Some(family)
     }
 }
@@ -135,7 +156,7 @@ impl Counter {
     pub(crate) fn add(&self, n: usize) {
         let counter = self.0.get(|registry, name| {
             let make = |opts| IntCounterVec::new(opts, &name.keys());
-            match registry.family(name.family, make, Family::Counter)? {
+            match registry.family(name, make, Family::Counter)? {
                 Family::Counter(family) => family.get_metric_with_label_values(&name.values()).ok(),
                 Family::Gauge(_) | Family::Histogram(_) => None,
             }
@@ -175,7 +196,7 @@ impl Gauge {
     fn get(&self) -> Option<&prometheus::IntGauge> {
         self.0.get(|registry, name| {
             let make = |opts| IntGaugeVec::new(opts, &name.keys());
-            match registry.family(name.family, make, Family::Gauge)? {
+            match registry.family(name, make, Family::Gauge)? {
                 Family::Gauge(family) => family.get_metric_with_label_values(&name.values()).ok(),
                 Family::Counter(_) | Family::Histogram(_) => None,
             }
@@ -193,7 +214,7 @@ impl Histogram {
                 let opts = HistogramOpts { common_opts: opts, buckets: BUCKETS_MS.to_vec() };
                 HistogramVec::new(opts, &name.keys())
             };
-            match registry.family(name.family, make, Family::Histogram)? {
+            match registry.family(name, make, Family::Histogram)? {
                 Family::Histogram(family) => family.get_metric_with_label_values(&name.values()).ok(),
                 Family::Counter(_) | Family::Gauge(_) => None,
             }

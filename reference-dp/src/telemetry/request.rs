@@ -1,6 +1,8 @@
 //! The events of HTTP: of one request from its head to its end, and of one connection to an endpoint, which many requests may share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -21,11 +23,13 @@ pub(crate) enum RequestEvent {
         /// Whether it may.
         allowed: bool,
     },
+    /// It is one for the cluster: told once, before its first try, or before there is no endpoint to call.
+    Routed,
     /// There is no endpoint to call.
     NoEndpoint,
     /// A try begins; it waits for a connection.
     Pending,
-    /// A try was given to a connection.
+    /// A try was given to a connection; once for a try.
     Sent,
     /// A try is over. After [`Self::Pending`] always, whether it was sent or not.
     TryEnded {
@@ -33,11 +37,20 @@ pub(crate) enum RequestEvent {
         status: Option<u16>,
         /// How.
         cause: TryCause,
+        /// Whether it was given to a connection.
+        sent: bool,
         /// Since it was pending.
         took: Duration,
     },
     /// Another try will be made.
     Retrying,
+    /// The answer of the try before was thrown away for another one. After [`Self::Retrying`].
+    Discarded {
+        /// Its status.
+        status: u16,
+    },
+    /// A try after the first one brought an answer that needs no further one.
+    RetrySucceeded,
     /// Another try would have been made, but no more are allowed.
     RetriesExhausted,
     /// Another try would have been made, but the body is not at hand any more.
@@ -48,9 +61,22 @@ pub(crate) enum RequestEvent {
         status: Option<u16>,
         /// How.
         cause: RequestCause,
+        /// Who answered it.
+        by: Answerer,
         /// Since its head came.
         took: Duration,
     },
+}
+
+/// Who answered a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answerer {
+    /// The sidecar, which let it go no further.
+    Listener,
+    /// The sidecar, since no endpoint did.
+    Cluster,
+    /// An endpoint.
+    Endpoint,
 }
 
 /// How a try ended.
@@ -154,33 +180,72 @@ pub(crate) struct Request {
     observer: Arc<dyn HttpObserver>,
     begun: Instant,
     pending: Option<Instant>,
+    /// Of the answer that the caller gets.
     status: Option<u16>,
+    /// Of the answer of the try before.
+    last: Option<u16>,
+    told: Told,
     ended: bool,
+}
+
+/// What has been told. Only the request's own task writes it, so that relaxed order will do.
+#[derive(Default)]
+struct Told {
+    routed: AtomicBool,
+    sent: AtomicBool,
+    retrying: AtomicBool,
+    exhausted: AtomicBool,
 }
 
 impl Request {
     /// The head of a request came.
     pub(crate) fn begin(observer: Arc<dyn HttpObserver>, version: HttpVersion) -> Self {
         observer.request(&RequestEvent::Begun { version });
-        Self { observer, begun: Instant::now(), pending: None, status: None, ended: false }
+        let told = Told::default();
+        Self { observer, begun: Instant::now(), pending: None, status: None, last: None, told, ended: false }
     }
 
-    /// Tells that something happened. Tries and the end have their own methods.
+    /// Tells that something happened. Tries and the end have their own methods; what follows from others is told by itself:
+    /// [`RequestEvent::Routed`], [`RequestEvent::Discarded`], [`RequestEvent::RetrySucceeded`].
     pub(crate) fn tell(&self, event: &RequestEvent) {
+        match event {
+            RequestEvent::NoEndpoint => self.routed(),
+            // A connection may turn out to be gone before a byte was written: the pool takes another one.
+            RequestEvent::Sent if self.told.sent.swap(true, Relaxed) => return,
+            RequestEvent::Retrying => self.told.retrying.store(true, Relaxed),
+            RequestEvent::RetriesExhausted | RequestEvent::RetryUnbuffered => {
+                self.told.exhausted.store(true, Relaxed);
+            }
+            _ => {}
+        }
         self.observer.request(event);
+        if let (RequestEvent::Retrying, Some(status)) = (event, self.last) {
+            self.observer.request(&RequestEvent::Discarded { status });
+        }
+    }
+
+    fn routed(&self) {
+        if !self.told.routed.swap(true, Relaxed) {
+            self.observer.request(&RequestEvent::Routed);
+        }
     }
 
     /// A try begins.
     pub(crate) fn try_begins(&mut self) {
         self.try_ends(None, TryCause::Cancelled);
+        self.routed();
         self.pending = Some(Instant::now());
+        self.last = None;
+        self.told.sent.store(false, Relaxed);
         self.observer.request(&RequestEvent::Pending);
     }
 
-    /// The try is over, if there is one.
+    /// The try is over, if there is one. To be told before [`RequestEvent::Retrying`].
     pub(crate) fn try_ends(&mut self, status: Option<u16>, cause: TryCause) {
         if let Some(pending) = self.pending.take() {
-            self.observer.request(&RequestEvent::TryEnded { status, cause, took: pending.elapsed() });
+            self.last = status;
+            let (sent, took) = (self.told.sent.load(Relaxed), pending.elapsed());
+            self.observer.request(&RequestEvent::TryEnded { status, cause, sent, took });
         }
     }
 
@@ -201,8 +266,17 @@ impl Request {
             RequestCause::CallerGone | RequestCause::Stopped => TryCause::Cancelled,
         };
         self.try_ends(self.status, last);
+        let by = match (self.told.routed.load(Relaxed), self.last) {
+            (false, _) => Answerer::Listener,
+            (true, None) => Answerer::Cluster,
+            (true, Some(_)) => Answerer::Endpoint,
+        };
+        let retried = self.told.retrying.load(Relaxed) && !self.told.exhausted.load(Relaxed);
+        if retried && self.status.is_some() && by == Answerer::Endpoint {
+            self.observer.request(&RequestEvent::RetrySucceeded);
+        }
         let (status, took) = (self.status, self.begun.elapsed());
-        self.observer.request(&RequestEvent::Ended { status, cause, took });
+        self.observer.request(&RequestEvent::Ended { status, cause, by, took });
     }
 }
 

@@ -47,6 +47,11 @@ impl Identity {
         })
     }
 
+    /// The URIs of the certificate, in order.
+    pub(crate) fn uris(&self) -> Vec<String> {
+        super::spiffe::uri_names(&self.certificate)
+    }
+
     /// When the certificate ends, in seconds since 1970.
     pub(crate) fn expires(&self) -> Option<i64> {
         super::spiffe::expires(&self.certificate)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use authority::Authority;
 pub(crate) use config::{Identity, client, server, server_name};
-pub(crate) use spiffe::uri_names;
+pub(crate) use spiffe::{fingerprint, uri_names};
 
 /// Entropy of mesh TLS: keys and the provider's random numbers.
 pub trait Entropy: Send + Sync + 'static {

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
 
 /// The URI names of a certificate in their order; none if it cannot be read.
@@ -14,6 +15,11 @@ pub(crate) fn uri_names(certificate: &CertificateDer<'_>) -> Vec<String> {
         _ => None,
     });
     uris.collect()
+}
+
+/// SHA-256 of a certificate, in hexadecimal.
+pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    hex::encode(Sha256::digest(certificate))
 }
 
 /// When a certificate stops being valid, in seconds since 1970; `None` if it cannot be read.

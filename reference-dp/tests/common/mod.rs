@@ -52,11 +52,14 @@ pub(crate) struct Mesh {
 pub(crate) struct Setup {
     pub(crate) mtls: bool,
     pub(crate) permissions: &'static str,
+    /// `MeshTimeout` and `MeshRetry`.
     pub(crate) timeouts: &'static str,
+    /// Of the backend.
+    pub(crate) protocol: &'static str,
 }
 
-pub(crate) const PLAIN: Setup = Setup { mtls: false, permissions: "", timeouts: "" };
-pub(crate) const STRICT: Setup = Setup { mtls: true, permissions: ALLOW_ALL, timeouts: "" };
+pub(crate) const PLAIN: Setup = Setup { mtls: false, permissions: "", timeouts: "", protocol: "tcp" };
+pub(crate) const STRICT: Setup = Setup { mtls: true, permissions: ALLOW_ALL, timeouts: "", protocol: "tcp" };
 pub(crate) const ALLOW_ALL: &str = "
 type: MeshTrafficPermission
 mesh: lab
@@ -69,7 +72,7 @@ pub(crate) fn resources(setup: Setup, web: Ipv4Addr, backend: Ipv4Addr, app: Soc
     let mtls =
         if setup.mtls { "\nmtls: {enabledBackend: ca, backends: [{name: ca, type: builtin}]}" } else { "" };
     let (app_ip, app_port) = (app.ip(), app.port());
-    let Setup { permissions, timeouts, .. } = setup;
+    let Setup { permissions, timeouts, protocol, .. } = setup;
     format!(
         "type: Mesh
 name: lab{mtls}
@@ -85,7 +88,7 @@ networking:
     - port: 8080
       serviceAddress: {app_ip}
       servicePort: {app_port}
-      tags: {{kuma.io/service: backend, kuma.io/protocol: tcp}}
+      tags: {{kuma.io/service: backend, kuma.io/protocol: {protocol}}}
 ---
 type: Dataplane
 mesh: lab

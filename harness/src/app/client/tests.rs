@@ -14,7 +14,7 @@ use crate::language::script::{Action, Script};
 use crate::language::{ClientScript, ServerScript};
 use crate::language::{TlsOptions, TlsVersion};
 use crate::observe::observation::{End, Failure};
-use crate::observe::{HandshakeFacts, Role};
+use crate::observe::{HandshakeFacts, Role, Seen};
 
 /// A server on a loopback port, and a client's kit.
 struct Scene {
@@ -67,7 +67,7 @@ fn listen(tls: Option<TlsOptions>, turns: Vec<Script>) -> ServerScript {
 }
 
 fn client(tls: Option<TlsOptions>, script: Script) -> ClientScript {
-    ClientScript { tls, talk: crate::language::Talk::Bytes(script), connections: 1 }
+    ClientScript { tls, talk: Talk::Bytes(script), connections: 1 }
 }
 
 fn hello() -> Script {

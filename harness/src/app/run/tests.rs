@@ -326,3 +326,32 @@ async fn a_failing_send_after_this_ends_own_half_close_is_its_own_doing() {
     assert_eq!((total.end, total.done), (End::Closed, false));
     assert_eq!(notes.of(Role::Client)[1..], [Seen::Failed { error: Failure::BrokenPipe }]);
 }
+
+fn read_until(mark: &'static str) -> Action {
+    Action::Read(Read { until: Some(mark.into()), ..Read::default() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_ends_at_a_mark_and_what_comes_after_it_is_the_next_actions() {
+    // The mark comes in two pieces, with the next action's bytes behind it.
+    let ms = Duration::from_millis(1);
+    let app = script([trickle(text("head\r\n\r\nbody"), 7, ms), Action::HalfClose, read_eof()]);
+    let client = script([read_until("\r\n\r\n"), Action::Expect(text("body")), read_eof()]);
+    let notes = plain(client, app).await;
+    let total = notes.total(Role::Client);
+    assert!(total.done, "{:?}", notes.of(Role::Client));
+    assert_eq!((total.received.bytes, total.end), (12, End::Eof));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_does_not_come_is_a_mismatch() {
+    for (payload, found) in [
+        (text("ab"), "the end after 2 bytes".to_owned()),
+        (pattern(2 << 20), format!("none in {} bytes", 1 << 20)),
+    ] {
+        let notes = plain(script([read_until("abc")]), script([send(payload)])).await;
+        let seen = Seen::Mismatch { expected: "\"abc\"".into(), found };
+        assert!(notes.of(Role::Client).contains(&seen), "{:?}", notes.of(Role::Client));
+        assert!(!notes.total(Role::Client).done);
+    }
+}

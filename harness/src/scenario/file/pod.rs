@@ -18,6 +18,11 @@ use crate::scenario::decode::At;
 pub(crate) struct Pod {
     /// The `kuma.io/protocol` tag of its service, verbatim. Absent or `none`: untagged.
     pub(crate) protocol: Option<String>,
+    /// The service it is an endpoint of, if not its own name: another pod, whose service then has several endpoints.
+    pub(crate) service: Option<At<String>>,
+    /// It is no pod of its own but a further port of this one: an app beside that pod's, behind the same sidecar.
+    #[serde(rename = "in")]
+    pub(crate) within: Option<At<String>>,
     /// What listens; without it the pod has no service.
     pub(crate) app: Option<App>,
     /// What stands beside the app. Default: the dataplane under test.

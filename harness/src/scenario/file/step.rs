@@ -20,6 +20,8 @@ use crate::scenario::decode::At;
 pub(crate) struct Step {
     /// Its name, for `on` and `step`. Default: `step-3`, from its place.
     pub(crate) id: Option<At<String>>,
+    /// How long it waits before it begins; of use inside `parallel`. Default: not at all.
+    pub(crate) after: Option<At<Wait>>,
     /// The pod whose app calls.
     pub(crate) from: Option<At<String>>,
     /// Whom it calls: `POD` (its service, through the caller's sidecar), `POD.proxy` (straight at that sidecar's inbound), `POD.app` (straight at the app).

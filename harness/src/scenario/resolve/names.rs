@@ -24,7 +24,11 @@ pub(crate) struct Names {
 impl Names {
     /// The pods as meant; also what a pod with errors is called, so that one error does not make ten.
     pub(crate) fn new(pods: &[Pod]) -> Self {
-        let facts = |pod: &Pod| Facts { service: pod.app.is_some(), proxy: pod.proxy };
+        let facts = |pod: &Pod| Facts {
+            service: pod.app.is_some(),
+            // A further port of another pod has no sidecar of its own; to callers it is a service like any other.
+            proxy: if pod.within.is_some() { ProxyKind::None } else { pod.proxy },
+        };
         Self { pods: pods.iter().map(|pod| (pod.name.clone(), facts(pod))).collect() }
     }
 

@@ -11,8 +11,16 @@ use crate::scenario::file::pod::{App, Pod as PodAsWritten, State};
 
 impl Resolver<'_> {
     pub(super) fn pods(&mut self, pods: IndexMap<At<String>, PodAsWritten>, mtls: Mtls) -> Vec<Pod> {
+        let own: Vec<String> = pods
+            .iter()
+            .filter(|(_, pod)| pod.service.is_none() && pod.within.is_none())
+            .map(|(name, _)| name.value.clone())
+            .collect();
         let mut meant = Vec::new();
         for (name, pod) in pods {
+            for other in [&pod.service, &pod.within].into_iter().flatten() {
+                self.stands_alone(other, &own);
+            }
             if !is_label(&name.value) {
                 let problem =
                     Problem::new(Kind::Value, format!("bad pod name `{}`", name.value)).at(name.span.clone());
@@ -35,17 +43,34 @@ impl Resolver<'_> {
                 .at(identity.key.clone());
             self.error(problem.help("say `proxy: none` or `proxy: scripted` too, or leave it out"));
         }
+        if let (Some(within), true) = (&pod.within, pod.app.is_none() || proxy != ProxyKind::Default) {
+            let problem = Problem::new(Kind::Check, "`in` is for a further app behind a sidecar");
+            self.error(problem.at(within.key.clone()).help("give it an `app`, and no `proxy`"));
+        }
+        let service = pod.service.map_or_else(|| name.value.clone(), |service| service.value);
         let app = pod.app.map(|app| self.server(app, proxy));
         let played = proxy == ProxyKind::Scripted && mtls == Mtls::Strict;
-        let own = played.then(|| PodIdentity::Service(name.value.clone()));
+        let own = played.then(|| PodIdentity::Service(service.clone()));
         Pod {
             name: name.value,
+            service,
+            within: pod.within.map(|within| within.value),
             protocol: pod.protocol.filter(|protocol| protocol != "none"),
             app,
             proxy,
             identity: pod.identity.map(|identity| identity.value).or(own),
             ready: pod.state != Some(State::NotReady),
             outbounds: pod.outbounds.map(Outbounds::from).unwrap_or_default(),
+        }
+    }
+
+    /// Says so unless a pod that others refer to is there and refers to no other.
+    fn stands_alone(&mut self, name: &At<String>, own: &[String]) {
+        if !own.contains(&name.value) {
+            let problem =
+                Problem::new(Kind::Name, format!("no pod `{}` with a service of its own", name.value));
+            let names = own.iter().map(String::as_str);
+            self.error(problem.at(name.span.clone()).did_you_mean(&name.value, names));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Steps as meant.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -125,6 +126,7 @@ impl Resolver<'_> {
             self.error(self::twice(&id).at(place));
         }
         let expect = step.expect.take();
+        let after = step.after.take().map_or(Duration::ZERO, |after| after.value.0);
         let verb = self.verb(&default, step, &span, expect.is_some());
         let known = match &verb {
             Some(Verb::Talk { hold, client, .. }) => Known { talks: true, holds: *hold, http: http(client) },
@@ -137,7 +139,7 @@ impl Resolver<'_> {
             self.ids.known.insert(id.clone(), known);
         }
         let expect = self.expectations(expect.unwrap_or_default(), Some(&id));
-        Some(Step { id, verb: verb?, expect })
+        Some(Step { id, after, verb: verb?, expect })
     }
 
     fn verb(

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 /// How far a sidecar has come. Only ever grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// No connections come any more. (Before that, at 0, they come and go.)
     Draining = 1,
     /// All end.
@@ -18,7 +18,7 @@ pub(super) enum Phase {
 
 /// Shared by a sidecar and all its tasks.
 #[derive(Debug, Default)]
-pub(super) struct Lifecycle {
+pub(crate) struct Lifecycle {
     phase: AtomicU8,
     phase_changed: Notify,
     live: AtomicUsize,
@@ -27,18 +27,23 @@ pub(super) struct Lifecycle {
 
 impl Lifecycle {
     /// Goes on to `phase`, unless it is already there or beyond.
-    pub(super) fn advance(&self, phase: Phase) {
+    pub(crate) fn advance(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, Ordering::SeqCst);
         self.phase_changed.notify_waiters();
     }
 
+    /// Whether `phase` or one beyond is reached.
+    pub(crate) fn has_reached(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::SeqCst) >= phase as u8
+    }
+
     /// Waits until `phase` or one beyond is reached.
-    pub(super) async fn reached(&self, phase: Phase) {
+    pub(crate) async fn reached(&self, phase: Phase) {
         loop {
             let mut changed = pin!(self.phase_changed.notified());
             // Registered before looking, so that no change is missed in between.
             changed.as_mut().enable();
-            if self.phase.load(Ordering::SeqCst) >= phase as u8 {
+            if self.has_reached(phase) {
                 return;
             }
             changed.await;
@@ -46,13 +51,13 @@ impl Lifecycle {
     }
 
     /// Counts something that draining waits for, until the guard drops.
-    pub(super) fn live(self: &Arc<Self>) -> Live {
+    pub(crate) fn live(self: &Arc<Self>) -> Live {
         self.live.fetch_add(1, Ordering::SeqCst);
         Live(self.clone())
     }
 
     /// Waits until nothing is live.
-    pub(super) async fn idle(&self) {
+    pub(crate) async fn idle(&self) {
         loop {
             let mut none = pin!(self.none_live.notified());
             none.as_mut().enable();
@@ -66,7 +71,7 @@ impl Lifecycle {
 
 /// Something that draining waits for: a listener or a connection.
 #[derive(Debug)]
-pub(super) struct Live(Arc<Lifecycle>);
+pub(crate) struct Live(Arc<Lifecycle>);
 
 impl Drop for Live {
     fn drop(&mut self) {

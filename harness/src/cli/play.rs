@@ -1,0 +1,112 @@
+//! Plays cases on some threads.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::record::record;
+use crate::dataplane::reference::Reference;
+use crate::language::Scenario;
+use crate::sim::run::Config;
+use crate::suite::{CaseResult, Suite};
+use crate::verdict::{Verdict, exit_code};
+
+/// Payload bytes kept a flow and direction when a run is recorded.
+const RECORD_BOUND: u64 = 16 << 20;
+
+/// How cases are played.
+#[derive(Debug, Default)]
+pub(super) struct Play {
+    /// Cases at once; as many as there are cores without.
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// Where runs are recorded, if they are.
+    pub(super) record: Option<PathBuf>,
+    /// Nothing is begun after the first failure.
+    pub(super) fail_fast: bool,
+}
+
+impl Play {
+    /// Plays all of `work` (a case's place, a seed); results in its order. If failing fast they end with the first failure, whatever was
+    /// played beside it.
+    pub(super) fn all(
+        &self,
+        suite: &Suite,
+        cases: &[Scenario],
+        work: Vec<(usize, u64)>,
+    ) -> io::Result<Vec<CaseResult>> {
+        let jobs = self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let total = work.len();
+        let bar = progress(total);
+        let queue = Mutex::new(work.into_iter().enumerate());
+        let enough = AtomicBool::new(false);
+        let (done, finished) = mpsc::channel();
+        let mut results: Vec<Option<CaseResult>> = (0..total).map(|_| None).collect();
+        thread::scope(|scope| {
+            for _ in 0..jobs.min(total) {
+                let (queue, enough, done) = (&queue, &enough, done.clone());
+                scope.spawn(move || {
+                    while !enough.load(Ordering::Relaxed) {
+                        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                        let Some((place, (case, seed))) = next else { return };
+                        let result = self.one(suite, &cases[case], seed);
+                        let failed = result.as_ref().is_ok_and(|result| fails(result));
+                        enough.fetch_or(self.fail_fast && failed, Ordering::Relaxed);
+                        if done.send((place, result)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(done);
+            for (place, result) in finished {
+                bar.inc(1);
+                results[place] = Some(result?);
+            }
+            Ok::<_, io::Error>(())
+        })?;
+        bar.finish_and_clear();
+        let mut results: Vec<_> = results.into_iter().flatten().collect();
+        if self.fail_fast
+            && let Some(first) = results.iter().position(fails)
+        {
+            results.truncate(first + 1);
+        }
+        Ok(results)
+    }
+
+    fn one(&self, suite: &Suite, scenario: &Scenario, seed: u64) -> io::Result<CaseResult> {
+        let mut config = Config { seed, ..Config::default() };
+        if self.record.is_some() {
+            config.capture_bound = RECORD_BOUND;
+        }
+        let mut result = suite.run(scenario, Arc::new(Reference), &config);
+        if let Some(folder) = &self.record {
+            record(folder, &result)?;
+        }
+        if result.verdict.verdict == Verdict::Pass {
+            // Thousands of seeds fit into memory only without their packets.
+            if let Some(case) = &mut result.case {
+                case.forget();
+            }
+        }
+        Ok(result)
+    }
+}
+
+fn fails(result: &CaseResult) -> bool {
+    exit_code([&result.verdict.verdict]) != 0
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(u64::try_from(total).unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{bar:40.cyan/dim} {pos}/{len} cases  {elapsed}") {
+        bar.set_style(style.progress_chars("━━─"));
+    }
+    bar
+}

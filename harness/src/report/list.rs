@@ -1,0 +1,42 @@
+//! Cases, as `conform list` tells them.
+
+use serde_json::{Value, json};
+
+use super::pretty::{FAINT, STRONG};
+use super::text::{put, wrapped};
+use crate::language::Scenario;
+use crate::requirements::Requirements;
+use crate::select::features;
+
+/// For people, with ANSI styles: three lines a case.
+#[must_use]
+pub fn pretty(contract: &Requirements, cases: &[Scenario]) -> String {
+    let mut text = String::new();
+    for case in cases {
+        put(&mut text, format_args!("{STRONG}{}{STRONG:#}\n", case.name));
+        text.push_str(&wrapped(&case.about, 2));
+        let (clauses, features) = (case.clauses().join(", "), features(contract, case).join(", "));
+        let line = wrapped(&format!("proves {clauses}; features {features}"), 2);
+        put(&mut text, format_args!("{FAINT}{line}{FAINT:#}"));
+    }
+    let s = if cases.len() == 1 { "" } else { "s" };
+    put(&mut text, format_args!("\n{} case{s}\n", cases.len()));
+    text
+}
+
+/// For programs: an array with an object a case, and a newline.
+#[must_use]
+pub fn json(contract: &Requirements, cases: &[Scenario]) -> String {
+    let case = |case: &Scenario| {
+        json!({
+            "name": case.name,
+            "about": case.about,
+            "file": case.file.display().to_string(),
+            "large": case.large,
+            "clauses": case.clauses(),
+            "features": features(contract, case),
+        })
+    };
+    let cases: Vec<Value> = cases.iter().map(case).collect();
+    format!("{:#}\n", Value::Array(cases))
+}

@@ -1,0 +1,215 @@
+//! One request: try, try again, time out, answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use tokio::time::{Instant, sleep};
+
+use super::activity::Busy;
+use super::answer::{Answer, Underway};
+use super::answer_head::{self, Own};
+use super::failure::Failure;
+use super::hop::{Caller, Hop};
+use super::pool::{AnswerBody, Tried};
+use super::replay::{Breach, Replay};
+use super::request_head;
+use super::retry::{Outcome, is_retriable, wait};
+use super::screen::screen;
+use super::watch::{Overdue, Watch};
+use crate::plan::{HttpVersion, Retry};
+use crate::telemetry::request::{self, RequestEvent, TryCause};
+
+/// Answers one request of a caller.
+pub(super) async fn serve(
+    hop: Arc<Hop>,
+    caller: Option<Arc<Caller>>,
+    request: Request<Incoming>,
+    watch: Arc<Watch>,
+    busy: Busy,
+) -> Result<Response<Answer>, Infallible> {
+    let (mut head, body) = request.into_parts();
+    let http1 = head.version < Version::HTTP_2;
+    let version = if http1 { HttpVersion::V1 } else { HttpVersion::V2 };
+    let method = head.method.clone();
+    watch.begin(&hop.policy);
+    let mut underway = Underway {
+        account: request::Request::begin(hop.observer.clone(), version),
+        watch,
+        lifecycle: hop.lifecycle.clone(),
+        _busy: busy,
+    };
+    let own = match admit(&mut head, caller.as_deref(), &hop, &underway.account) {
+        Ok(()) => {
+            let replay = Replay::new(body, hop.policy.retry.is_some(), underway.watch.clone());
+            let exchange = Exchange { hop: &hop, head, replay, underway: &mut underway };
+            match exchange.run().await {
+                Ok((response, replay)) => {
+                    return Ok(Answer::of_endpoint(response, &method, replay, underway));
+                }
+                Err(own) => own,
+            }
+        }
+        Err(own) => own,
+    };
+    Ok(Answer::own(own.into_response(http1, &*hop.clock), &method, underway))
+}
+
+/// Screens a request and makes its head ready to go on.
+fn admit(
+    head: &mut Parts,
+    caller: Option<&Caller>,
+    hop: &Hop,
+    account: &request::Request,
+) -> Result<(), Own> {
+    screen(head).map_err(Own::refusal)?;
+    if let Some(caller) = caller {
+        account.tell(&RequestEvent::Judged { allowed: caller.allowed });
+        if !caller.allowed {
+            tracing::debug!(caller = ?caller.uris, "not permitted");
+            return Err(Own::denied());
+        }
+    }
+    request_head::prepare(head, caller, hop).ok_or_else(Own::malformed)
+}
+
+/// A request that was let through.
+struct Exchange<'a> {
+    hop: &'a Hop,
+    head: Parts,
+    replay: Replay<Incoming>,
+    underway: &'a mut Underway,
+}
+
+/// How a try ended.
+enum Try {
+    Answered(Response<AnswerBody>, Duration),
+    Failed(Failure),
+    TimedOut,
+    Overdue(Overdue),
+}
+
+impl Exchange<'_> {
+    /// Tries until there is an answer that is the caller's, or the sidecar must give one of its own.
+    async fn run(mut self) -> Result<(Response<AnswerBody>, Replay<Incoming>), Own> {
+        if self.hop.pool.is_empty() {
+            self.underway.account.tell(&RequestEvent::NoEndpoint);
+            return Err(Own::failure(Failure::NoEndpoint, false));
+        }
+        let mut tried = Tried::default();
+        let mut retries = 0;
+        loop {
+            self.underway.account.try_begins();
+            let (outcome, answer) = match self.attempt(&mut tried).await {
+                Try::Answered(response, took) => {
+                    (Outcome::Status(response.status().as_u16()), Some((response, took)))
+                }
+                Try::Failed(failure) => (Outcome::Failed(failure), None),
+                Try::TimedOut => (Outcome::TimedOut, None),
+                Try::Overdue(overdue) => return Err(self.overdue(overdue)),
+            };
+            if let Some(pause) = self.again(outcome, retries) {
+                drop(answer);
+                self.tried(outcome);
+                self.underway.account.tell(&RequestEvent::Retrying);
+                retries += 1;
+                let watch = self.underway.watch.clone();
+                tokio::select! {
+                    biased;
+                    overdue = watch.overdue() => return Err(self.overdue(overdue)),
+                    () = sleep(pause) => continue,
+                }
+            }
+            let Some((mut response, took)) = answer else {
+                self.tried(outcome);
+                return Err(self.given_up(outcome, retries > 0));
+            };
+            answer_head::prepare(response.headers_mut(), took, &*self.hop.clock);
+            return Ok((response, self.replay));
+        }
+    }
+
+    /// One try, until the head of its answer.
+    async fn attempt(&self, tried: &mut Tried) -> Try {
+        let request = Request::from_parts(self.head.clone(), self.replay.again());
+        let began = Instant::now();
+        let watch = &self.underway.watch;
+        let sent = self.hop.pool.send(request, &self.underway.account, tried);
+        tokio::select! {
+            biased;
+            answer = sent => match answer {
+                Ok(response) => Try::Answered(response, took(began, watch)),
+                Err(failure) => Try::Failed(failure),
+            },
+            overdue = watch.overdue() => Try::Overdue(overdue),
+            () = self.try_times_out(began) => Try::TimedOut,
+        }
+    }
+
+    async fn try_times_out(&self, began: Instant) {
+        let policy = self.hop.policy.retry.as_ref();
+        match policy.and_then(|retry| retry.per_try_timeout) {
+            Some(limit) => self.underway.watch.after_asked(began, limit).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether there will be another try, and after what pause.
+    fn again(&self, outcome: Outcome, retries: u32) -> Option<Duration> {
+        let retry: &Retry = self.hop.policy.retry.as_ref()?;
+        if !is_retriable(outcome, &retry.on) {
+            return None;
+        }
+        let account = &self.underway.account;
+        if retries >= retry.retries {
+            account.tell(&RequestEvent::RetriesExhausted);
+            return None;
+        }
+        if !self.replay.can_be_sent_again() {
+            account.tell(&RequestEvent::RetryUnbuffered);
+            return None;
+        }
+        Some(wait(retry.back_off, retries, self.hop.random))
+    }
+
+    /// The try brought nothing for the caller.
+    fn tried(&mut self, outcome: Outcome) {
+        let account = &mut self.underway.account;
+        match outcome {
+            Outcome::Status(status) => account.try_ends(Some(status), TryCause::Answered),
+            Outcome::Failed(failure) => account.try_ends(None, failure.cause()),
+            Outcome::TimedOut => account.try_ends(None, TryCause::TryTimedOut),
+        }
+    }
+
+    fn given_up(&self, outcome: Outcome, retried: bool) -> Own {
+        match (outcome, self.replay.breach()) {
+            (_, Some(Breach::Malformed)) => Own::malformed(),
+            (Outcome::Failed(failure), _) => Own::failure(failure, retried),
+            (Outcome::TimedOut | Outcome::Status(_), _) => {
+                Own::overdue(StatusCode::GATEWAY_TIMEOUT, "upstream request timeout")
+            }
+        }
+    }
+
+    /// The time is over before any answer.
+    fn overdue(&mut self, overdue: Overdue) -> Own {
+        let cause = if overdue == Overdue::Idle { TryCause::Idle } else { TryCause::TimedOut };
+        self.underway.account.try_ends(None, cause);
+        let whole = self.underway.watch.asked_at().is_some();
+        let status = if whole { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::REQUEST_TIMEOUT };
+        match overdue {
+            Overdue::Request => Own::overdue(StatusCode::GATEWAY_TIMEOUT, "upstream request timeout"),
+            Overdue::Idle => Own::overdue(status, "stream timeout"),
+            Overdue::Duration => Own::overdue(status, "upstream max stream duration reached"),
+        }
+    }
+}
+
+/// How long the endpoint took: since the try began and the request was whole.
+fn took(began: Instant, watch: &Watch) -> Duration {
+    watch.asked_at().map_or(Duration::ZERO, |asked| asked.max(began).elapsed())
+}

@@ -1,0 +1,95 @@
+//! A caller's connection as hyper reads and writes it: counted, and what is read of HTTP/1.1 followed strictly.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::{Framing, POISON};
+use crate::telemetry::exchange::{Event, Exchange, Side};
+
+/// Counts the bytes of a connection, and gives out first what was already read of it.
+pub(super) struct Metered<'a, S> {
+    stream: &'a mut S,
+    exchange: &'a mut Exchange,
+    /// Read before, and not yet given out.
+    first: Bytes,
+    /// `None`: the bytes are not HTTP/1.1.
+    framing: Option<Framing>,
+    refused: bool,
+}
+
+impl<'a, S> Metered<'a, S> {
+    pub(super) fn new(
+        stream: &'a mut S,
+        exchange: &'a mut Exchange,
+        first: Bytes,
+        framing: Option<Framing>,
+    ) -> Self {
+        Self { stream, exchange, first, framing, refused: false }
+    }
+
+    /// Follows what is in `buf` from `start` on; what is refused of it is replaced.
+    fn follow(&mut self, buf: &mut ReadBuf<'_>, start: usize) {
+        let Some(framing) = &mut self.framing else { return };
+        if let Err(refused) = framing.follow(&buf.filled()[start..]) {
+            buf.set_filled(start + refused.at);
+            self.refused = true;
+            self.first = Bytes::from_static(POISON);
+            self.give_first(buf);
+        }
+    }
+
+    fn give_first(&mut self, buf: &mut ReadBuf<'_>) {
+        let given = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first[..given]);
+        self.first.advance(given);
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<'_, S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let start = buf.filled().len();
+        if !this.first.is_empty() {
+            this.give_first(buf);
+            if !this.refused {
+                this.follow(buf, start);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            ready!(Pin::new(&mut *this.stream).poll_read(cx, buf))?;
+            let read = buf.filled().len() - start;
+            if read > 0 {
+                this.exchange.tell(&Event::Read(Side::Downstream, read));
+            }
+            if read == 0 || !this.refused {
+                break;
+            }
+            // After what was refused nothing is believed but the end.
+            buf.set_filled(start);
+        }
+        this.follow(buf, start);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<'_, S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = ready!(Pin::new(&mut *this.stream).poll_write(cx, buf))?;
+        this.exchange.tell(&Event::Wrote(Side::Downstream, written));
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,33 @@
+//! HTTP requests, one by one.
+//!
+//! A request's way through a sidecar:
+//!
+//! * [`connection`] — a caller's connection; [`metered`] counts its bytes, [`framing`] finds where its requests begin and end, [`executor`] gives streams
+//!   of HTTP/2 their tasks, [`activity`] knows when it is idle;
+//! * [`screen`] — what is refused;
+//! * [`request_head`] — the head as it goes on, with [`path`] and [`hop_by_hop`];
+//! * [`forward`] — one request from its head to the head of its answer: tries and waits between them ([`retry`]), a body that can be sent again
+//!   ([`replay`]), clocks ([`watch`]);
+//! * [`pool`] — connections to a cluster's endpoints, which requests share or reuse; [`failure`] is why a try brought no answer;
+//! * [`answer_head`], [`answer`] — the answer's head, and its body up to the end of the account.
+//!
+//! [`hop`] is what the requests of one listener share.
+
+mod activity;
+mod answer;
+mod answer_head;
+pub(crate) mod connection;
+mod executor;
+pub(crate) mod failure;
+mod forward;
+mod framing;
+pub(crate) mod hop;
+mod hop_by_hop;
+mod metered;
+mod path;
+pub(crate) mod pool;
+mod replay;
+mod request_head;
+mod retry;
+mod screen;
+mod watch;

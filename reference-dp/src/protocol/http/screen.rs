@@ -1,0 +1,128 @@
+//! Requests that are answered at once: what no sidecar forwards, refused as Envoy does (seen 1, 4).
+
+use http::header::{CONNECTION, HOST, UPGRADE};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, Method, StatusCode, Version};
+
+/// Most fields of a head (seen 1, 4: Envoy's default).
+const FIELDS_MAX: usize = 100;
+
+/// A request that is not forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    /// Whether nothing more is wanted on the connection.
+    pub(super) closes: bool,
+}
+
+/// Whether a request can be forwarded.
+///
+/// # Errors
+/// How it is answered instead.
+pub(super) fn screen(request: &Parts) -> Result<(), Refusal> {
+    let old = matches!(request.version, Version::HTTP_09 | Version::HTTP_10);
+    let refusal = if old {
+        Refusal { status: StatusCode::UPGRADE_REQUIRED, closes: true }
+    } else if request.headers.len() > FIELDS_MAX {
+        Refusal { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, closes: true }
+    } else if request.method == Method::CONNECT {
+        Refusal { status: StatusCode::NOT_FOUND, closes: false }
+    } else if !names_its_host(request) {
+        Refusal { status: StatusCode::BAD_REQUEST, closes: true }
+    } else if upgrades(&request.headers) {
+        Refusal { status: StatusCode::FORBIDDEN, closes: true }
+    } else {
+        return Ok(());
+    };
+    Err(refusal)
+}
+
+/// Whether there is exactly one host (RFC 9112 3.2), in the target or beside it.
+fn names_its_host(request: &Parts) -> bool {
+    let mut hosts = request.headers.get_all(HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next().is_some());
+    if more {
+        return false;
+    }
+    let valid = host.map(|host| Authority::try_from(host.as_bytes()).is_ok());
+    valid.unwrap_or(request.uri.authority().is_some())
+}
+
+/// Whether another protocol is wanted. `h2c` is not taken up and does no harm.
+fn upgrades(headers: &HeaderMap) -> bool {
+    let wanted = |token: &str| headers.get_all(CONNECTION).iter().any(|value| lists(value.as_bytes(), token));
+    let protocol = headers.get(UPGRADE).map(|value| value.as_bytes().trim_ascii());
+    wanted("upgrade") && protocol.is_some_and(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
+}
+
+/// Whether a list has the token.
+fn lists(value: &[u8], token: &str) -> bool {
+    value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn verdict(
+        method: &str,
+        uri: &str,
+        version: Version,
+        headers: &[(&str, &str)],
+    ) -> Result<(), (u16, bool)> {
+        let mut request = Request::builder().method(method).uri(uri).version(version);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        screen(&request.body(()).unwrap().into_parts().0)
+            .map_err(|refusal| (refusal.status.as_u16(), refusal.closes))
+    }
+
+    #[test]
+    fn refusals_are_envoys() {
+        const V1: Version = Version::HTTP_11;
+        const V2: Version = Version::HTTP_2;
+        let host = ("host", "shop:80");
+        for (method, uri, version, headers, expected) in [
+            ("GET", "/", V1, vec![host], Ok(())),
+            ("GET", "http://shop/", V1, vec![host], Ok(())),
+            ("GET", "http://shop/", V2, vec![], Ok(())),
+            ("OPTIONS", "*", V1, vec![host], Ok(())),
+            ("GET", "/", Version::HTTP_10, vec![host], Err((426, true))),
+            ("GET", "/", V1, vec![], Err((400, true))),
+            ("GET", "/", V1, vec![host, host], Err((400, true))),
+            ("GET", "/", V1, vec![("host", "a b")], Err((400, true))),
+            ("GET", "/", V1, vec![("host", "")], Err((400, true))),
+            ("CONNECT", "a:1", V1, vec![host], Err((404, false))),
+            ("CONNECT", "a:1", V2, vec![], Err((404, false))),
+            (
+                "GET",
+                "/",
+                V1,
+                vec![host, ("connection", "Upgrade"), ("upgrade", "websocket")],
+                Err((403, true)),
+            ),
+            (
+                "GET",
+                "/",
+                V1,
+                vec![host, ("connection", "x, upgrade"), ("upgrade", "foo/2")],
+                Err((403, true)),
+            ),
+            (
+                "GET",
+                "/",
+                V1,
+                vec![host, ("connection", "upgrade, http2-settings"), ("upgrade", "h2c")],
+                Ok(()),
+            ),
+            ("GET", "/", V1, vec![host, ("upgrade", "websocket")], Ok(())),
+            ("GET", "/", V1, vec![("x", "y"); 101], Err((431, true))),
+        ] {
+            assert_eq!(verdict(method, uri, version, &headers), expected, "{method} {uri} {headers:?}");
+        }
+    }
+}
