@@ -82,7 +82,7 @@ fn judge(
     let began = id.and_then(|id| scene::began(moment, id)).map(|(_, at)| at);
     let judge = Judge { check, moment, is_client, began, exchanges };
     let mut findings = judge.counts();
-    for exchange in &judge.exchanges {
+    for exchange in judge.exchanges.iter().filter(|exchange| judge.is_asked_about(exchange)) {
         judge.status(exchange, &mut findings);
         judge.request(exchange, &mut findings);
         judge.fields(exchange, &mut findings);
@@ -93,6 +93,13 @@ fn judge(
 }
 
 impl Judge<'_> {
+    /// Whether an exchange is to match. One without an answer (client) or a request (app) is, and does not, unless the check says how many
+    /// there may be: then only those that came are looked at.
+    fn is_asked_about(&self, exchange: &Exchange) -> bool {
+        let counted = if self.is_client { &self.check.answers } else { &self.check.requests };
+        counted.is_none() || self.head(exchange).is_some()
+    }
+
     /// `client.status`.
     fn name(&self, argument: &str) -> String {
         format!("{}.{argument}", if self.is_client { "client" } else { "app" })
