@@ -514,6 +514,33 @@ spec: {to: [{targetRef: {kind: Mesh}, default: {http: {requestTimeout: 300ms}}}]
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_cannot_hold_an_overdue_answer() {
+    const QUICK: &str = "
+type: MeshTimeout
+mesh: lab
+name: quick
+spec: {to: [{targetRef: {kind: Mesh}, default: {http: {requestTimeout: 300ms}}}]}
+";
+    within(async {
+        let app = app().await;
+        let mesh = mesh(Setup { timeouts: QUICK, ..HTTP_STRICT }, app.addr).await;
+        let mut client = Peer::dial(&mesh).await;
+        client.say(GET).await;
+        let mut server = Peer::accept(&app).await;
+        server.head().await;
+        server.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        let piece = format!("10000\r\n{}\r\n", "a".repeat(0x10000));
+        // Much more than all buffers on the way take: it stops when the answer is cut, and not before.
+        while server.stream.write_all(piece.as_bytes()).await.is_ok() {}
+        let got = client.rest().await;
+        assert!(got.starts_with("HTTP/1.1 200 OK") && !got.ends_with("\r\n0\r\n\r\n"));
+        mesh.web.drain().await;
+        mesh.backend.drain().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn draining_lets_a_request_finish_and_stopping_does_not() {
     for stop in [false, true] {
         within(async {
