@@ -54,7 +54,7 @@ impl Play {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                         let Some((place, (case, seed))) = next else { return };
                         let result = self.one(suite, &cases[case], seed);
-                        let failed = result.as_ref().is_ok_and(|result| fails(result));
+                        let failed = result.as_ref().is_ok_and(fails);
                         enough.fetch_or(self.fail_fast && failed, Ordering::Relaxed);
                         if done.send((place, result)).is_err() {
                             return;

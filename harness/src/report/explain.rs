@@ -1,5 +1,8 @@
 //! A clause of the contract, as `conform explain` tells it.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use super::pretty::{BAD, FAINT, GOOD, SO_SO, STRONG};
 use super::text::{put, wrapped};
 use crate::language::Scenario;
@@ -71,26 +74,24 @@ fn facts(text: &mut String, clause: &Clause) {
 /// Expectations that name it: file and line, checks, cases.
 fn proofs(text: &mut String, clause: &Clause, cases: &[Scenario]) {
     heading(text, "Proven by");
-    // A matrix gives the same place once a case; cases of a file stand side by side.
-    let mut places: Vec<(String, String, Vec<&str>)> = Vec::new();
+    // A matrix gives the same place once a case.
+    let mut places: BTreeMap<(&Path, u32), (String, Vec<&str>)> = BTreeMap::new();
     for case in cases {
         for expectation in case.expectations() {
             if !expectation.proves.contains(&clause.id) {
                 continue;
             }
-            let place = format!("{}:{}", case.file.display(), expectation.line);
-            let checks: Vec<_> = expectation.checks.iter().map(|check| check.name()).collect();
-            match places.iter_mut().find(|(known, ..)| *known == place) {
-                Some((_, _, names)) => names.push(&case.name),
-                None => places.push((place, checks.join(", "), vec![&case.name])),
-            }
+            let checks =
+                || expectation.checks.iter().map(|check| check.name()).collect::<Vec<_>>().join(", ");
+            let place = places.entry((&case.file, expectation.line));
+            place.or_insert_with(|| (checks(), Vec::new())).1.push(&case.name);
         }
     }
     if places.is_empty() {
         put(text, format_args!("    {SO_SO}no case yet{SO_SO:#}\n"));
     }
-    for (place, checks, names) in places {
-        put(text, format_args!("    {place}  {checks}\n"));
+    for ((file, line), (checks, names)) in places {
+        put(text, format_args!("    {}:{line}  {checks}\n", file.display()));
         let more = match names.len().saturating_sub(CASES_MAX) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -116,8 +117,6 @@ fn planted(text: &mut String, clause: &Clause, bugs: &[Bug]) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::planted::Claim;
 

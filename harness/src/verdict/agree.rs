@@ -1,7 +1,7 @@
 //! What apps saw and what sidecars counted tell the same story. Always on: a count that is wrong shows in cases that ask for no metrics.
 //!
 //! Judged at rest, from one scrape of each sidecar. Only equalities that leave no room: a sidecar that crashed or drained, a client or app that
-//! is scripted in bytes, traffic round a sidecar take a rule away; faults, failures and retries leave only its inequality.
+//! is scripted in bytes, traffic round a sidecar, endpoints that share a service or a sidecar take a rule away; faults, failures and retries leave only its inequality.
 
 use super::{AlwaysVerdict, Verdict};
 use crate::expect::{Finding, Run, words};
@@ -18,7 +18,7 @@ const NAME: &str = "agree";
 
 /// Signals, by their names in dictionaries.
 const REQUESTS: &str = "http.requests";
-const ATTEMPTS: &str = "http.upstream.requests";
+const ATTEMPTS: &str = "upstream.requests";
 const RETRIES: &str = "http.upstream.retries";
 const CONNECTIONS: &str = "tcp.connections";
 
@@ -40,6 +40,9 @@ pub(super) fn judge(run: &Run, dictionary: &Dictionary) -> AlwaysVerdict {
         for pod in run.scenario.pods.iter().filter(|pod| books.is_alive(&pod.name)) {
             let pod = pod.name.as_str();
             note(requests_of_caller(&books, pod));
+            if !books.is_alone(pod) {
+                continue;
+            }
             note(requests_to_app(&books, pod));
             note(requests_between(&books, pod));
             note(connections_to_app(&books, pod));
@@ -171,5 +174,5 @@ fn between(least: u64, most: u64) -> String {
 
 /// Whether a sidecar stands beside a pod.
 fn has_sidecar(scenario: &Scenario, pod: &str) -> bool {
-    scenario.pods.iter().any(|other| other.name == pod && other.proxy == ProxyKind::Default)
+    scenario.pod(pod).is_some_and(|pod| pod.proxy == ProxyKind::Default)
 }

@@ -70,8 +70,16 @@ pub struct RetryOn {
     pub retriable_4xx: bool,
     /// These statuses.
     pub statuses: Vec<u16>,
-    /// Only requests of these methods are; empty: any.
+    /// Only requests of these methods are; empty: any. Asked by [`Self::is_for`].
     pub methods: Vec<&'static str>,
+}
+
+impl RetryOn {
+    /// Whether requests of this method may be tried again.
+    #[must_use]
+    pub fn is_for(&self, method: &str) -> bool {
+        self.methods.is_empty() || self.methods.contains(&method)
+    }
 }
 
 /// How requests are carried to an endpoint.

@@ -90,16 +90,16 @@ pub struct HttpRetries {
     /// After what, and for which requests.
     #[serde(default)]
     pub retry_on: Option<Vec<HttpRetryOn>>,
-    #[serde(default, rename = "rateLimitedBackOff", deserialize_with = "not_built")]
-    _rate_limited_back_off: (),
-    #[serde(default, rename = "retriableResponseHeaders", deserialize_with = "not_built")]
-    _retriable_response_headers: (),
-    #[serde(default, rename = "retriableRequestHeaders", deserialize_with = "not_built")]
-    _retriable_request_headers: (),
-    #[serde(default, rename = "hostSelection", deserialize_with = "not_built")]
-    _host_selection: (),
-    #[serde(default, rename = "hostSelectionMaxAttempts", deserialize_with = "not_built")]
-    _host_selection_max_attempts: (),
+    #[serde(default, rename = "rateLimitedBackOff")]
+    _rate_limited_back_off: NotBuilt,
+    #[serde(default, rename = "retriableResponseHeaders")]
+    _retriable_response_headers: NotBuilt,
+    #[serde(default, rename = "retriableRequestHeaders")]
+    _retriable_request_headers: NotBuilt,
+    #[serde(default, rename = "hostSelection")]
+    _host_selection: NotBuilt,
+    #[serde(default, rename = "hostSelectionMaxAttempts")]
+    _host_selection_max_attempts: NotBuilt,
 }
 
 /// Tries of a gRPC call.
@@ -118,8 +118,8 @@ pub struct GrpcRetries {
     /// After what.
     #[serde(default)]
     pub retry_on: Option<Vec<GrpcRetryOn>>,
-    #[serde(default, rename = "rateLimitedBackOff", deserialize_with = "not_built")]
-    _rate_limited_back_off: (),
+    #[serde(default, rename = "rateLimitedBackOff")]
+    _rate_limited_back_off: NotBuilt,
 }
 
 /// Waits between tries, each drawn from zero to a bound that doubles.
@@ -215,8 +215,13 @@ pub enum GrpcRetryOn {
     Unavailable,
 }
 
-/// What Kuma knows and this build does not do: better refused than ignored.
-fn not_built<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    IgnoredAny::deserialize(deserializer)?;
-    Err(D::Error::custom("this field is not built yet"))
+/// A field that Kuma knows and this build does not: better refused than ignored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct NotBuilt;
+
+impl<'de> Deserialize<'de> for NotBuilt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer)?;
+        Err(D::Error::custom("this field is not built yet"))
+    }
 }

@@ -193,7 +193,9 @@ pub(crate) struct Request {
 struct Told {
     routed: AtomicBool,
     sent: AtomicBool,
-    retrying: AtomicBool,
+    retried: AtomicBool,
+    /// Between two tries.
+    between: AtomicBool,
     exhausted: AtomicBool,
 }
 
@@ -212,7 +214,10 @@ impl Request {
             RequestEvent::NoEndpoint => self.routed(),
             // A connection may turn out to be gone before a byte was written: the pool takes another one.
             RequestEvent::Sent if self.told.sent.swap(true, Relaxed) => return,
-            RequestEvent::Retrying => self.told.retrying.store(true, Relaxed),
+            RequestEvent::Retrying => {
+                self.told.retried.store(true, Relaxed);
+                self.told.between.store(true, Relaxed);
+            }
             RequestEvent::RetriesExhausted | RequestEvent::RetryUnbuffered => {
                 self.told.exhausted.store(true, Relaxed);
             }
@@ -237,6 +242,7 @@ impl Request {
         self.pending = Some(Instant::now());
         self.last = None;
         self.told.sent.store(false, Relaxed);
+        self.told.between.store(false, Relaxed);
         self.observer.request(&RequestEvent::Pending);
     }
 
@@ -268,10 +274,10 @@ impl Request {
         self.try_ends(self.status, last);
         let by = match (self.told.routed.load(Relaxed), self.last) {
             (false, _) => Answerer::Listener,
-            (true, None) => Answerer::Cluster,
-            (true, Some(_)) => Answerer::Endpoint,
+            (true, Some(_)) if !self.told.between.load(Relaxed) => Answerer::Endpoint,
+            (true, _) => Answerer::Cluster,
         };
-        let retried = self.told.retrying.load(Relaxed) && !self.told.exhausted.load(Relaxed);
+        let retried = self.told.retried.load(Relaxed) && !self.told.exhausted.load(Relaxed);
         if retried && self.status.is_some() && by == Answerer::Endpoint {
             self.observer.request(&RequestEvent::RetrySucceeded);
         }

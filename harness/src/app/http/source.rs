@@ -39,11 +39,6 @@ impl Source {
         Self { payload, chunk, every, gone: 0, left: chunk, pause: None, apart: send.chunk.is_some() }
     }
 
-    /// How many bytes it has in all.
-    pub(super) fn len(&self) -> u64 {
-        self.payload.len()
-    }
-
     /// Whether all is gone.
     pub(super) fn is_over(&self) -> bool {
         self.gone >= self.payload.len()

@@ -120,12 +120,12 @@ impl<'a> Frame<'a> {
 
     /// The longest frame that a `SETTINGS` allows the other side to send.
     pub(super) fn allowed_size(&self) -> usize {
-        let allowed = self.payload.chunks_exact(6).filter_map(|setting| {
+        let mut allowed = self.payload.chunks_exact(6).filter_map(|setting| {
             let (id, value) = setting.split_first_chunk::<2>()?;
             let value = u32::from_be_bytes(*value.first_chunk()?);
             (u16::from_be_bytes(*id) == MAX_FRAME_SIZE).then(|| usize::try_from(value).ok()).flatten()
         });
-        allowed.last().unwrap_or(USUAL_SIZE).clamp(USUAL_SIZE, (1 << 24) - 1)
+        allowed.next_back().unwrap_or(USUAL_SIZE).clamp(USUAL_SIZE, (1 << 24) - 1)
     }
 }
 

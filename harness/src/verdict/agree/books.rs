@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::has_sidecar;
 use crate::expect::{Run, scene};
-use crate::language::{ServerScript, Talk, Target, Verb};
+use crate::language::{Pod, ServerScript, Talk, Target, Verb};
 use crate::observe::dictionary::{Dictionary, DictionaryError};
 use crate::observe::metrics::Metrics;
 use crate::observe::observation::HttpEvent;
@@ -138,24 +138,36 @@ impl<'a> Books<'a> {
         self.metrics.contains_key(pod)
     }
 
-    /// Whether a pod's service is tagged http.
+    /// Whether a pod is the only endpoint of its own service.
+    pub(super) fn is_alone(&self, pod: &str) -> bool {
+        self.endpoints(pod).map(|endpoint| endpoint.name.as_str()).eq([pod])
+    }
+
+    /// Whether a pod's service is tagged http, at all its endpoints.
     pub(super) fn speaks_http(&self, pod: &str) -> bool {
-        self.protocol(pod).is_some_and(|protocol| protocol.eq_ignore_ascii_case("http"))
+        self.is_tagged(pod, "http")
     }
 
-    /// Whether a pod's service is opaque.
+    /// Whether a pod's service is opaque, at all its endpoints.
     pub(super) fn is_opaque(&self, pod: &str) -> bool {
-        self.protocol(pod).is_none_or(|protocol| protocol.eq_ignore_ascii_case("tcp"))
+        self.is_tagged(pod, "tcp")
     }
 
-    fn protocol(&self, pod: &str) -> Option<&'a str> {
-        self.run.scenario.pods.iter().find(|other| other.name == pod)?.protocol.as_deref()
+    fn is_tagged(&self, pod: &str, protocol: &str) -> bool {
+        self.endpoints(pod)
+            .all(|endpoint| endpoint.protocol.as_deref().unwrap_or("tcp").eq_ignore_ascii_case(protocol))
+    }
+
+    /// The pods of a pod's service.
+    fn endpoints(&self, pod: &str) -> impl Iterator<Item = &'a Pod> {
+        let scenario = &self.run.scenario;
+        let service = scenario.pod(pod).map(|pod| pod.service.as_str());
+        scenario.pods.iter().filter(move |other| Some(other.service.as_str()) == service)
     }
 
     /// Whether a pod's app tells of its requests.
     pub(super) fn app_is_counted(&self, pod: &str) -> bool {
-        let pod = self.run.scenario.pods.iter().find(|other| other.name == pod);
-        pod.is_some_and(|pod| matches!(pod.app, Some(ServerScript::Http(_))))
+        self.run.scenario.pod(pod).is_some_and(|pod| matches!(pod.app, Some(ServerScript::Http(_))))
     }
 
     /// Requests that a pod's app saw.
@@ -253,15 +265,18 @@ fn calls(run: &Run) -> Vec<Call<'_>> {
     calls
 }
 
-/// The last scrape of each sidecar that nobody crashed, drained or started.
+/// The last scrape of each sidecar that nobody crashed, drained or started, and that stands before one app.
 fn metrics(run: &Run) -> BTreeMap<&str, Metrics> {
     let steps = scene::steps(&run.scenario);
     let touched = |pod: &str| {
         steps.iter().any(|step| matches!(&step.verb, Verb::Proxy { pod: other, .. } if other == pod))
     };
+    let shared = |pod: &str| run.scenario.pods.iter().any(|other| other.within.as_deref() == Some(pod));
     let mut all = BTreeMap::new();
     for scrape in run.scrapes.iter().filter(|scrape| scrape.step.is_none()) {
-        let Some(pod) = scrape.host.strip_suffix(".proxy").filter(|pod| !touched(pod)) else { continue };
+        let Some(pod) = scrape.host.strip_suffix(".proxy").filter(|pod| !touched(pod) && !shared(pod)) else {
+            continue;
+        };
         // Whether a scrape is answered, and well formed, is for other checks to say.
         let parsed = scrape.body.as_deref().ok().and_then(|body| Metrics::parse(body).ok());
         if let Some(metrics) = parsed.filter(|metrics| metrics.samples().next().is_some()) {

@@ -72,8 +72,8 @@ fn each_count_is_compared() {
     assert_eq!(told(&counted(&[200; 3], [4, 3], [3, 3])), ["http.requests (web.proxy)"]);
     assert_eq!(told(&counted(&[200; 3], [3, 4], [3, 3])), ["http.requests (backend.proxy)"]);
     assert_eq!(told(&counted(&[200; 3], [3, 3], [4, 3])), ["http.requests (backend.proxy)"]);
-    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 2])), ["http.upstream.requests (backend.proxy)"]);
-    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 4])), ["http.upstream.requests (backend.proxy)"]);
+    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 2])), ["upstream.requests (backend.proxy)"]);
+    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 4])), ["upstream.requests (backend.proxy)"]);
 }
 
 #[test]
@@ -109,7 +109,12 @@ fn faults_leave_inequalities() {
     assert_eq!(told(&story).len(), 2);
     let link = Link { from: "web.proxy".into(), to: "backend.proxy".into() };
     let fault = Fault { link, direction: Direction::Both, condition: Condition::Hold, when: When::Now };
-    story.run.scenario.steps.push(Step { id: "f".into(), verb: Verb::Fault(fault), expect: Vec::new() });
+    story.run.scenario.steps.push(Step {
+        id: "f".into(),
+        verb: Verb::Fault(fault),
+        expect: Vec::new(),
+        after: std::time::Duration::ZERO,
+    });
     assert_eq!(told(&story), [""; 0]);
 }
 
@@ -118,7 +123,12 @@ fn a_sidecar_that_was_restarted_is_left_out() {
     let mut story = counted(&[200; 3], [0, 0], [3, 3]);
     assert_eq!(told(&story).len(), 2);
     let verb = Verb::Proxy { pod: "web".into(), act: crate::language::ProxyAct::Crash };
-    story.run.scenario.steps.push(Step { id: "p".into(), verb, expect: Vec::new() });
+    story.run.scenario.steps.push(Step {
+        id: "p".into(),
+        verb,
+        expect: Vec::new(),
+        after: std::time::Duration::ZERO,
+    });
     assert_eq!(told(&story), [""; 0]);
 }
 

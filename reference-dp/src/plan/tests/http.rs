@@ -208,6 +208,8 @@ fn statuses_and_methods_leave_the_default_conditions() {
     assert_eq!(on(""), default);
     assert_eq!(on("'500', '503'"), RetryOn { statuses: vec![500, 503], ..default.clone() });
     assert_eq!(on("HttpMethodGet, HttpMethodPut"), RetryOn { methods: vec!["GET", "PUT"], ..default });
+    let only_get = on("HttpMethodGet");
+    assert!(only_get.is_for("GET") && !only_get.is_for("POST") && on("Reset").is_for("POST"));
     let replaced = RetryOn { retriable_4xx: true, methods: vec!["GET"], ..RetryOn::default() };
     assert_eq!(on("HttpMethodGet, Retriable4xx"), replaced);
 }

@@ -34,6 +34,7 @@ use crate::telemetry::request::{self, HttpObserver, UpstreamConnection, Upstream
 use body::Upload;
 pub(crate) use body::{AnswerBody, BodyError};
 pub(crate) use dial::{Dialler, Dialling, NotConnected, Tell, Transport};
+use form::length;
 use line::{Io, Line};
 
 /// Most connections of a pool of HTTP/1.1, and most requests at once of one of HTTP/2: what Kuma's `MeshCircuitBreaker` says by default.

@@ -68,7 +68,7 @@ fn versions_are_kinds_of_layers() {
     {
         let layer = Layer::Http(http(version, &[exchange(10, "/", "200")]));
         let is = |word: &str| Some(Match::Any(vec![word.to_owned()]));
-        let (clear, inside) = (&[layer.clone()], &[mesh(Ok(layer))]);
+        let (inside, clear) = (&[mesh(Ok(layer.clone()))], &[layer]);
         assert_eq!(judge(clear, |check| check.outer = is(word)), PASSES);
         assert_eq!(judge(inside, |check| check.inner = is(word)), PASSES);
         for other in [other, "plain", "tls", "none"] {

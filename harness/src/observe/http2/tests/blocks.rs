@@ -153,21 +153,11 @@ fn a_block_can_not_grow_without_bound() {
 
 #[test]
 fn long_strings_in_huffman_code() {
-    // `0` is five zeros (RFC 7541 Appendix B); eight of them are five octets. Lengths at which the length's own octets change.
-    for zeros in [120, 128, 136, 256, 4096, 16_384] {
-        let octets = zeros / 8 * 5;
-        let mut block = vec![0, 1, b'x'];
-        let mut more = octets - 0x7f_usize.min(octets);
-        block.push(0x80 | u8::try_from(octets.min(0x7f)).expect("seven bits"));
-        while octets >= 0x7f {
-            let last = more < 0x80;
-            block.push(u8::try_from(more & 0x7f).expect("seven bits") | if last { 0 } else { 0x80 });
-            more >>= 7;
-            if last {
-                break;
-            }
-        }
-        block.resize(block.len() + octets, 0);
+    // `0` is five zeros (RFC 7541 Appendix B), so that eight of them are five octets. The lengths stand where their own octets change.
+    for (zeros, length) in
+        [(120, "cb"), (128, "d0"), (200, "fd"), (208, "ff03"), (256, "ff21"), (4096, "ff8113")]
+    {
+        let block = [hex("00 01 78"), hex(length), vec![0; zeros / 8 * 5]].concat();
         let expected = fields(&[("x", "0".repeat(zeros).as_str())]);
         assert_eq!(Blocks::new().push(1, &block, true), Ok(Some(expected)), "{zeros}");
     }

@@ -6,12 +6,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::{Reason, RecvStream};
 use http::Response;
-use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 
-use super::fault;
 use super::http2::Held;
+use super::{fault, length};
 use crate::protocol::http::failure::Failure;
 
 /// The body of an answer.
@@ -31,9 +30,9 @@ impl Answer {
         held: Held,
         caller: oneshot::Sender<()>,
     ) -> Response<Self> {
-        let said = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let left = length(response.headers());
         response.map(|stream| {
-            let mut answer = Self { stream, left: said, held: Some((held, caller)), data_over: false };
+            let mut answer = Self { stream, left, held: Some((held, caller)), data_over: false };
             answer.look_for_end();
             answer
         })

@@ -1,9 +1,9 @@
 //! Requests in the form of the version that an endpoint speaks.
 
-use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Uri, Version};
+use http::{HeaderMap, HeaderValue, Uri, Version};
 
 /// Fields that say something about a connection of HTTP/1.1 and are malformed in HTTP/2 (RFC 9113 8.2.2).
 const OF_THE_CONNECTION: [HeaderName; 5] = [
@@ -54,6 +54,11 @@ pub(super) fn for_http2(head: &mut Parts) -> Result<(), Unsayable> {
     parts.path_and_query = Some(path(&head.uri));
     head.uri = Uri::from_parts(parts).map_err(|_| Unsayable)?;
     Ok(())
+}
+
+/// How long a message's body is, if its head says it.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn path(uri: &Uri) -> PathAndQuery {

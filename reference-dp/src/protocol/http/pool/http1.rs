@@ -15,7 +15,7 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use super::link::{Lease, Link, drive};
-use super::{BodyError, Io, Line, Shared, Upload, fault, form};
+use super::{BodyError, Io, Line, Shared, Upload, fault, form, length};
 use crate::plan::HttpVersion;
 use crate::protocol::http::failure::Failure;
 use crate::telemetry::request::{self, RequestEvent, UpstreamCause};
@@ -61,17 +61,15 @@ impl Endpoint {
     ) -> Result<Response<Answer>, Failure> {
         form::for_http1(&mut head).map_err(|_| Failure::ProtocolError)?;
         let asked = Arc::new(AtomicBool::new(body.is_end_stream()));
-        let mut request = Request::from_parts(head, Tracked { body, asked: asked.clone() });
-        let mut told = false;
+        let left = length(&head.headers);
+        let mut request = Request::from_parts(head, Tracked { body, left, asked: asked.clone() });
         loop {
             let (mut busy, fresh) = match self.take_idle(&asked) {
                 Some(busy) => (busy, None),
                 None => self.connect(&asked).await.map(|(busy, line)| (busy, Some(line)))?,
             };
             if busy.sender.ready().await.is_ok() {
-                if !std::mem::replace(&mut told, true) {
-                    account.tell(&RequestEvent::Sent);
-                }
+                account.tell(&RequestEvent::Sent);
                 match busy.sender.try_send_request(request).await {
                     Ok(response) => return busy.answer(response),
                     Err(mut error) => match error.take_message() {
@@ -183,6 +181,8 @@ impl Busy {
 /// The body of a request, with a note of whether it was read to its end.
 pub(super) struct Tracked {
     body: Upload,
+    /// What its length leaves: the codec asks for no more, not even for the end.
+    left: Option<u64>,
     asked: Arc<AtomicBool>,
 }
 
@@ -197,7 +197,11 @@ impl Body for Tracked {
         let polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
         let last = match &polled {
             None => true,
-            Some(Ok(frame)) => frame.is_trailers() || self.body.is_end_stream(),
+            Some(Ok(frame)) => {
+                let read = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.left = self.left.map(|left| left.saturating_sub(read));
+                frame.is_trailers() || self.left == Some(0) || self.body.is_end_stream()
+            }
             Some(Err(BodyError)) => false,
         };
         if last {

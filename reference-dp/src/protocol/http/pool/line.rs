@@ -83,7 +83,7 @@ impl AsyncRead for Io {
         let before = buf.filled().len();
         let result = std::task::ready!(self.transport()?.poll_read(cx, buf));
         let read = buf.filled().len() - before;
-        if read > 0 {
+        if read > 0 || buf.remaining() == 0 {
             self.line.heard.store(true, Ordering::Relaxed);
             self.observer.upstream(&UpstreamEvent::Read(read));
             return Poll::Ready(result);

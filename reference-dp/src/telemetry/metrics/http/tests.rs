@@ -312,6 +312,28 @@ fn retries_that_do_not_help() {
     );
 }
 
+/// The time of the request is over while it waits for another try: the 504 is the sidecar's, the 503 was thrown away.
+#[test]
+fn a_timeout_between_two_tries() {
+    let a = sidecar("127.0.0.2:8101", "backend");
+    let mut request = a.request();
+    attempt(&mut request, Some(503), TryCause::Answered);
+    request.tell(&RequestEvent::Retrying);
+    request.try_ends(None, TryCause::TimedOut);
+    request.answers(504);
+    request.end(RequestCause::Answered);
+    assert(
+        &a,
+        &[
+            of_code("upstream_rq", "504", 1.0),
+            of_code("upstream_rq", "503", 0.0),
+            of_code("retry_upstream_rq", "503", 1.0),
+            of_cluster("upstream_rq_retry_success", 0.0),
+            of_cluster("upstream_rq_time", 0.0),
+        ],
+    );
+}
+
 #[test]
 fn an_endpoint_that_is_not_there() {
     let a = sidecar("127.0.0.2:8101", "backend");

@@ -94,6 +94,41 @@ async fn an_early_answer_comes_and_the_rest_of_the_request_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_goes_out_as_it_comes() {
+    let mut rig = rig(HttpVersion::V1);
+    let (pen, body) = stream();
+    let sending = rig.send(request("POST", body));
+    let mut app = rig.app().await;
+    app.hear("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    for piece in ["one", "two"] {
+        pen.write(piece).await;
+        app.hear(&format!("3\r\n{piece}\r\n")).await;
+    }
+    pen.end().await;
+    app.hear("0\r\n\r\n").await;
+    app.say(OK).await;
+    assert_eq!(text(sending.answer().await.unwrap()).await.unwrap(), "ok");
+    let sending = rig.get();
+    answered(&mut app, sending).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_of_its_full_length_is_whole_though_nobody_says_so() {
+    let mut rig = rig(HttpVersion::V1);
+    let (pen, body) = stream();
+    let mut request = request("POST", body);
+    request.headers_mut().insert("content-length", "4".parse().unwrap());
+    let sending = rig.send(request);
+    let mut app = rig.app().await;
+    pen.write("some").await;
+    app.hear("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nsome").await;
+    app.say(OK).await;
+    assert_eq!(text(sending.answer().await.unwrap()).await.unwrap(), "ok");
+    let sending = rig.get();
+    answered(&mut app, sending).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_early_answer_of_an_app_that_stops_reading_is_not_lost() {
     let mut rig = rig(HttpVersion::V1);
     let sending = rig.send(request("POST", Many(100)));
