@@ -14,6 +14,9 @@ use crate::observe::Nanos;
 use crate::observe::observation::BodyFacts;
 use exchange::{Exchange, Sight};
 
+/// Field lines, and the observation that shows them.
+type Lines<'e> = (&'e [(String, String)], Option<usize>);
+
 /// One check at work.
 pub(super) struct Judge<'a> {
     check: &'a HttpCheck,
@@ -125,7 +128,7 @@ impl Judge<'_> {
     }
 
     /// Header fields of the answer (client) or request (app).
-    fn head<'e>(&self, exchange: &'e Exchange) -> Option<(&'e [(String, String)], Option<usize>)> {
+    fn head<'e>(&self, exchange: &'e Exchange) -> Option<Lines<'e>> {
         if self.is_client {
             exchange.response.as_ref().map(|seen| (seen.what.headers.as_slice(), seen.index))
         } else {
@@ -238,7 +241,7 @@ impl Judge<'_> {
         &self,
         argument: &str,
         wanted: &IndexMap<String, FieldMatch>,
-        seen: Option<(&[(String, String)], Option<usize>)>,
+        seen: Option<Lines<'_>>,
         exchange: &Exchange,
         findings: &mut Vec<Finding>,
     ) {

@@ -84,7 +84,7 @@ pub(super) fn scripted(connection: &Connection<'_>, is_client: bool) -> Vec<Exch
     let (asked, answered) = if is_client { (went, came) } else { (came, went) };
     let requests: Vec<Message> =
         http1::requests(&asked).into_iter().filter(|message| !is_preface(message)).collect();
-    let methods: Vec<&str> = requests.iter().map(|message| method(message)).collect();
+    let methods: Vec<&str> = requests.iter().map(method).collect();
     let answers = http1::responses(&answered, &methods);
     let in_order = connection.end() == End::Eof;
 

@@ -16,14 +16,17 @@ type Instant = (Nanos, Option<usize>);
 
 impl Judge<'_> {
     pub(super) fn times(&self, findings: &mut Vec<Finding>) {
-        let heads: Result<Vec<Instant>, String> =
-            self.exchanges.iter().map(|one| self.head_at(one)).collect();
-        // One that has no head has no first body either; the earliest of the others is meant.
-        let known = || self.exchanges.iter().filter_map(|one| self.head_at(one).ok());
+        // The earliest of those that came; without any, why the first did not.
+        let heads = self.exchanges.iter().map(|one| self.head_at(one));
+        let head = heads.reduce(|one, other| match (one, other) {
+            (Ok(one), Ok(other)) => Ok(one.min(other)),
+            (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(one),
+            (Err(why), Err(_)) => Err(why),
+        });
         self.since(
             "head_at",
             &self.check.head_at,
-            known().min().ok_or_else(|| self.why(heads.as_ref().err())),
+            head.unwrap_or_else(|| Err("no request".into())),
             findings,
         );
         let first =
@@ -36,10 +39,6 @@ impl Judge<'_> {
         self.since("over_at", &self.check.over_at, over, findings);
         self.gaps(findings);
         self.pieces(findings);
-    }
-
-    fn why(&self, error: Option<&String>) -> String {
-        error.cloned().unwrap_or_else(|| "never".into())
     }
 
     /// When the head of the answer (client) or request (app) came.

@@ -18,7 +18,7 @@ use super::activity::Activity;
 use super::executor::Streams;
 use super::forward;
 use super::framing::{Framing, HEAD_BYTES_MAX};
-use super::hop::{Caller, Hop};
+use super::hop::{Caller, Direction, Hop};
 use super::metered::Metered;
 use super::watch::{STREAM, Watch};
 use crate::lifecycle::Phase;
@@ -116,8 +116,9 @@ where
     let service = service_fn(|request| {
         Box::pin(forward::serve(hop.clone(), caller.clone(), request, watch.clone(), activity.begin()))
     });
+    let mut gone = false;
     let ended = {
-        let metered = Metered::new(stream, exchange, first, Some(Framing::default()));
+        let metered = Metered::new(stream, exchange, first, Some(Framing::default()), &mut gone);
         let mut serving = http1::Builder::new()
             .auto_date_header(false)
             .header_read_timeout(None)
@@ -140,6 +141,7 @@ where
         Ended::Stopped => Cause::Stopped,
         Ended::Idle => Cause::Idle,
         Ended::Cut => ENDED_HERE,
+        Ended::Over(Ok(())) if gone => ENDED_THERE,
         Ended::Over(Ok(())) => linger(hop, stream).await,
         Ended::Over(Err(error)) if error.is_parse() => {
             let status = if error.is_parse_too_large() { 431 } else { 400 };
@@ -171,13 +173,14 @@ where
             forward::serve(hop, caller, request, watch, busy).await
         }
     });
+    let mut gone = false;
     let ended = {
         let streams = Streams { spawn: hop.spawn.clone(), lifecycle: hop.lifecycle.clone() };
-        let metered = Metered::new(stream, exchange, first, None);
+        let metered = Metered::new(stream, exchange, first, None, &mut gone);
         let mut serving = http2::Builder::new(streams)
             .auto_date_header(false)
             .max_concurrent_streams(STREAMS_MAX)
-            .max_header_list_size(HEAD_BYTES_MAX as u32)
+            .max_header_list_size(head_list_max(&hop.direction))
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BYTES)
@@ -194,7 +197,8 @@ where
     match ended {
         Ended::Stopped => Cause::Stopped,
         Ended::Idle => Cause::Idle,
-        Ended::Cut | Ended::Over(Ok(())) => ENDED_THERE,
+        Ended::Over(Ok(())) if gone => ENDED_THERE,
+        Ended::Cut | Ended::Over(Ok(())) => ENDED_HERE,
         Ended::Over(Err(error)) => {
             tracing::debug!(%error, "a caller's connection broke");
             if !is_io(&error) {
@@ -203,6 +207,16 @@ where
             BROKEN_THERE
         }
     }
+}
+
+/// Largest head of HTTP/2, of which each field counts 32 bytes more than it has (RFC 9113 6.5.2). What an outbound took an inbound takes, too, with what
+/// was added.
+fn head_list_max(direction: &Direction) -> u32 {
+    let bytes = match direction {
+        Direction::Outbound => HEAD_BYTES_MAX,
+        Direction::Inbound { .. } => 2 * HEAD_BYTES_MAX,
+    };
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// Whether the connection broke rather than what was said on it.

@@ -65,7 +65,7 @@ fn admit(
     hop: &Hop,
     account: &request::Request,
 ) -> Result<(), Own> {
-    screen(head).map_err(Own::refusal)?;
+    screen(head, &hop.direction).map_err(Own::refusal)?;
     if let Some(caller) = caller {
         account.tell(&RequestEvent::Judged { allowed: caller.allowed });
         if !caller.allowed {
@@ -160,7 +160,7 @@ impl Exchange<'_> {
     /// Whether there will be another try, and after what pause.
     fn again(&self, outcome: Outcome, retries: u32) -> Option<Duration> {
         let retry: &Retry = self.hop.policy.retry.as_ref()?;
-        if !is_retriable(outcome, &retry.on) {
+        if !retry.on.is_for(self.head.method.as_str()) || !is_retriable(outcome, &retry.on) {
             return None;
         }
         let account = &self.underway.account;

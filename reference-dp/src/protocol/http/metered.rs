@@ -19,6 +19,8 @@ pub(super) struct Metered<'a, S> {
     /// `None`: the bytes are not HTTP/1.1.
     framing: Option<Framing>,
     refused: bool,
+    /// Whether the caller said its last.
+    ended: &'a mut bool,
 }
 
 impl<'a, S> Metered<'a, S> {
@@ -27,8 +29,9 @@ impl<'a, S> Metered<'a, S> {
         exchange: &'a mut Exchange,
         first: Bytes,
         framing: Option<Framing>,
+        ended: &'a mut bool,
     ) -> Self {
-        Self { stream, exchange, first, framing, refused: false }
+        Self { stream, exchange, first, framing, refused: false, ended }
     }
 
     /// Follows what is in `buf` from `start` on; what is refused of it is replaced.
@@ -63,6 +66,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<'_, S> {
         loop {
             ready!(Pin::new(&mut *this.stream).poll_read(cx, buf))?;
             let read = buf.filled().len() - start;
+            *this.ended = read == 0;
             if read > 0 {
                 this.exchange.tell(&Event::Read(Side::Downstream, read));
             }

@@ -5,8 +5,13 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Version};
 
+use super::hop::Direction;
+
 /// Most fields of a head (seen 1, 4: Envoy's default).
 const FIELDS_MAX: usize = 100;
+
+/// Fields that the caller's own sidecar may have added.
+const FIELDS_ADDED: usize = 8;
 
 /// A request that is not forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +25,15 @@ pub(super) struct Refusal {
 ///
 /// # Errors
 /// How it is answered instead.
-pub(super) fn screen(request: &Parts) -> Result<(), Refusal> {
+pub(super) fn screen(request: &Parts, direction: &Direction) -> Result<(), Refusal> {
+    let fields_max = match direction {
+        Direction::Outbound => FIELDS_MAX,
+        Direction::Inbound { .. } => FIELDS_MAX + FIELDS_ADDED,
+    };
     let old = matches!(request.version, Version::HTTP_09 | Version::HTTP_10);
     let refusal = if old {
         Refusal { status: StatusCode::UPGRADE_REQUIRED, closes: true }
-    } else if request.headers.len() > FIELDS_MAX {
+    } else if request.headers.len() > fields_max {
         Refusal { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, closes: true }
     } else if request.method == Method::CONNECT {
         Refusal { status: StatusCode::NOT_FOUND, closes: false }
@@ -77,7 +86,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        screen(&request.body(()).unwrap().into_parts().0)
+        screen(&request.body(()).unwrap().into_parts().0, &Direction::Outbound)
             .map_err(|refusal| (refusal.status.as_u16(), refusal.closes))
     }
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
@@ -60,6 +61,10 @@ impl Endpoint {
         account: &request::Request,
     ) -> Result<Response<Answer>, Failure> {
         form::for_http1(&mut head).map_err(|_| Failure::ProtocolError)?;
+        if !body.is_end_stream() && !head.headers.contains_key(CONTENT_LENGTH) {
+            // Said here because hyper takes a GET without a length for one without a body.
+            head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let asked = Arc::new(AtomicBool::new(body.is_end_stream()));
         let left = length(&head.headers);
         let mut request = Request::from_parts(head, Tracked { body, left, asked: asked.clone() });

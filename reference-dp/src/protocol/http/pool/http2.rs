@@ -231,14 +231,13 @@ fn limit(sender: &SendRequest<Bytes>) -> usize {
 
 /// What requests are given to, once the connection stands and as long as it does.
 async fn sender(status: &mut watch::Receiver<Status>) -> Result<SendRequest<Bytes>, Failure> {
-    // In a block of its own: what is borrowed from the channel must not be held while waiting.
-    let sender = {
+    let known = {
         let known = status.wait_for(|status| !matches!(status, Status::Dialling)).await;
-        match known.as_deref() {
-            Ok(Status::Up(sender)) => sender.clone(),
-            Ok(Status::Over(failure)) => return Err(*failure),
-            Ok(Status::Dialling) | Err(_) => return Err(Failure::Terminated),
-        }
+        known.map_or(Status::Over(Failure::Terminated), |known| known.clone())
     };
-    sender.ready().await.map_err(|error| fault::of_http2(&error))
+    match known {
+        Status::Up(sender) => sender.ready().await.map_err(|error| fault::of_http2(&error)),
+        Status::Over(failure) => Err(failure),
+        Status::Dialling => Err(Failure::Terminated),
+    }
 }
