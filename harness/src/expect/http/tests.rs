@@ -1,3 +1,5 @@
+mod counted;
+
 use bytes::Bytes;
 
 use super::*;
