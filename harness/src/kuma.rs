@@ -141,6 +141,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn services_are_asked_for_as_kuma_does() {
+        // The hash is FNV-1a of `backend;default;`, computed with a separate program.
+        assert_eq!(mesh_service_name("backend"), "a601e0c00295a9fbe.backend.10080.default.ms");
+    }
+
+    #[test]
     fn outbounds_name_services_as_the_pod_says() {
         let text = "about: x\nmesh: {mtls: disabled}\npods:\n  web: {outbounds: tags}\n  shop: {}\n  backend: {app: refuse}\n\
                     steps: [{wait: 1s}]\n";

@@ -42,7 +42,7 @@ struct Kept<S: Stream> {
 /// What is spoken on it.
 #[derive(Debug)]
 enum Way<S: Stream> {
-    Bytes(Line<S>),
+    Bytes(Box<Line<S>>),
     Http(Session<S>),
 }
 
@@ -100,7 +100,7 @@ impl<N: Network> Client<N> {
             async move {
                 let line = caller.dial_as(number).await?;
                 let way = match &talk {
-                    Talk::Bytes(_) => Way::Bytes(line),
+                    Talk::Bytes(_) => Way::Bytes(Box::new(line)),
                     Talk::Http(http) => Way::Http(Session::open(line, http.version, caller.spawn()).await?),
                 };
                 converse(&caller, way, &talk, hold).await
@@ -180,11 +180,11 @@ async fn adopt<N: Network>(caller: &Caller<N>, way: Way<N::Stream>, talk: &Talk)
             return Some(Way::Http(session));
         }
         (Way::Http(session), _) => session.into_line()?,
-        (Way::Bytes(line), _) => line,
+        (Way::Bytes(line), _) => *line,
     };
     line.adopt(recorder);
     Some(match talk {
-        Talk::Bytes(_) => Way::Bytes(line),
+        Talk::Bytes(_) => Way::Bytes(Box::new(line)),
         Talk::Http(http) => Way::Http(Session::open(line, http.version, caller.spawn()).await?),
     })
 }
@@ -217,11 +217,11 @@ async fn converse<N: Network>(
 
 /// Runs actions on bytes, and returns the line if it is to be held.
 async fn act<S: Stream>(
-    mut line: Line<S>,
+    mut line: Box<Line<S>>,
     script: &Script,
     configs: &Configs,
     hold: bool,
-) -> Option<Line<S>> {
+) -> Option<Box<Line<S>>> {
     match run(&mut line, script, configs).await {
         Outcome::Standing if hold => {
             line.hold();

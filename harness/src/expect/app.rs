@@ -1,10 +1,10 @@
 //! `client` and `app`: what one end of a step's connections saw.
 
 use super::ends::Judge;
-use super::scene;
 use super::words::finding;
 use super::{Answer, Finding, Moment};
-use crate::language::EndCheck;
+use super::{http, scene};
+use crate::language::{EndCheck, HttpCheck};
 use crate::observe::Seen;
 
 impl EndCheck {
@@ -22,9 +22,14 @@ impl EndCheck {
             began: scene::began(moment, id).map(|(_, at)| at),
             connections: scene::client_connections(moment, id),
         };
-        Answer::Judged(
-            unfinished(moment, "client", id).map_or_else(|| judge.findings(), |missing| vec![missing]),
-        )
+        if let Some(missing) = unfinished(moment, "client", id) {
+            return Answer::Judged(vec![missing]);
+        }
+        let mut findings = judge.findings();
+        if self.http != HttpCheck::default() {
+            findings.extend(http::client(&self.http, moment, id));
+        }
+        Answer::Judged(findings)
     }
 
     /// Judges what the app saw. The connections of a step that goes on with held ones are those which the first step opened.
@@ -54,7 +59,11 @@ impl EndCheck {
             began: step.and_then(|id| scene::began(moment, id)).map(|(_, at)| at),
             connections: scene::app_connections(moment, pod, opener),
         };
-        Answer::Judged(judge.findings())
+        let mut findings = judge.findings();
+        if self.http != HttpCheck::default() {
+            findings.extend(http::app(&self.http, moment, pod, step));
+        }
+        Answer::Judged(findings)
     }
 }
 

@@ -7,6 +7,7 @@ mod app;
 mod bytes;
 mod ends;
 mod fields;
+mod http;
 pub(crate) mod judge;
 pub mod metrics;
 pub(crate) mod quiet;

@@ -6,6 +6,7 @@ use super::scene::Connection;
 use super::words;
 use crate::language::value::{BytesMatch, Count, Payload};
 use crate::observe::Seen;
+use crate::observe::observation::Flow;
 
 /// What is known of the bytes received.
 struct Known {
@@ -21,13 +22,37 @@ struct Known {
 /// `None` when it holds; else what was found, and the observation that shows it.
 pub(super) fn received(wanted: &BytesMatch, connection: &Connection<'_>) -> Option<(String, Option<usize>)> {
     let known = known(connection);
-    let holds = match wanted {
+    (!holds(wanted, &known)).then(|| (describe(&known), known.at))
+}
+
+/// As [`received`], of a flow.
+pub(super) fn differs(wanted: &BytesMatch, flow: &Flow) -> Option<String> {
+    let known = of_flow(flow, None);
+    (!holds(wanted, &known)).then(|| describe(&known))
+}
+
+/// The first bytes that came and that went, as far as they were kept.
+pub(super) fn heads(connection: &Connection<'_>) -> (Vec<u8>, Vec<u8>) {
+    let went = match connection.ended() {
+        Some((_, ended)) => of_flow(&ended.sent, None).head,
+        None => {
+            shown(connection, |seen| match seen {
+                Seen::Sent { bytes, head } => Some((*bytes, head)),
+                _ => None,
+            })
+            .head
+        }
+    };
+    (known(connection).head, went)
+}
+
+fn holds(wanted: &BytesMatch, known: &Known) -> bool {
+    match wanted {
         BytesMatch::Count(Count::Absent) => known.bytes == 0,
         BytesMatch::Count(count) => count.allows(Some(known.bytes)),
         BytesMatch::StartsWith(start) => known.head.starts_with(start),
-        BytesMatch::Equal(payload) => equal(payload, &known),
-    };
-    (!holds).then(|| (describe(&known), known.at))
+        BytesMatch::Equal(payload) => equal(payload, known),
+    }
 }
 
 fn equal(payload: &Payload, known: &Known) -> bool {
@@ -43,21 +68,30 @@ fn equal(payload: &Payload, known: &Known) -> bool {
 }
 
 fn known(connection: &Connection<'_>) -> Known {
-    if let Some((index, ended)) = connection.ended() {
-        let flow = &ended.received;
-        // Written by our own tap; should a saved run be spoilt, an empty head matches nothing.
-        let head = hex::decode(&flow.head).unwrap_or_default();
-        return Known { bytes: flow.bytes, sha256: Some(flow.sha256.clone()), head, at: Some(index) };
+    match connection.ended() {
+        Some((index, ended)) => of_flow(&ended.received, Some(index)),
+        None => shown(connection, |seen| match seen {
+            Seen::Received { bytes, head } => Some((*bytes, head)),
+            _ => None,
+        }),
     }
+}
+
+fn of_flow(flow: &Flow, at: Option<usize>) -> Known {
+    // Written by our own tap; should a saved run be spoilt, an empty head matches nothing.
+    let head = hex::decode(&flow.head).unwrap_or_default();
+    Known { bytes: flow.bytes, sha256: Some(flow.sha256.clone()), head, at }
+}
+
+/// What single observations show of a direction that has no totals yet.
+fn shown<'a>(connection: &Connection<'a>, of: impl Fn(&'a Seen) -> Option<(u64, &'a String)>) -> Known {
     let mut known = Known { bytes: 0, sha256: None, head: Vec::new(), at: connection.last() };
-    for (_, observation) in &connection.seen {
-        if let Seen::Received { bytes, head } = &observation.seen {
-            // Heads join up as long as each shows all that came.
-            if known.head.len() as u64 == known.bytes {
-                known.head.extend_from_slice(head.as_bytes());
-            }
-            known.bytes += bytes;
+    for (bytes, head) in connection.seen.iter().filter_map(|(_, observation)| of(&observation.seen)) {
+        // Heads join up as long as each shows all that came.
+        if known.head.len() as u64 == known.bytes {
+            known.head.extend_from_slice(head.as_bytes());
         }
+        known.bytes += bytes;
     }
     known
 }

@@ -1,6 +1,7 @@
 //! What the observations of a run say about steps and connections: the ground all checks on apps stand on.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::Moment;
 use crate::language::script::{Action, Script};
@@ -141,6 +142,20 @@ pub(super) fn app_has_tls(scenario: &Scenario, pod: &str) -> bool {
     }
 }
 
+/// Whether the client of step `id` is scripted in bytes.
+pub(super) fn client_in_bytes(scenario: &Scenario, id: &str) -> bool {
+    match step(scenario, id).map(|step| &step.verb) {
+        Some(Verb::Talk { client, .. } | Verb::GoOn { client, .. }) => client.talk.script().is_some(),
+        _ => false,
+    }
+}
+
+/// Whether the app of `pod` is scripted in bytes.
+pub(super) fn app_in_bytes(scenario: &Scenario, pod: &str) -> bool {
+    let app = scenario.pods.iter().find(|candidate| candidate.name == pod).and_then(|pod| pod.app.as_ref());
+    matches!(app, Some(ServerScript::Listen { .. }))
+}
+
 fn turns_to_tls(script: &Script) -> bool {
     script.0.iter().any(|action| match action {
         Action::StartTls(_) => true,
@@ -185,15 +200,21 @@ pub(super) fn app_connections<'a>(moment: &Moment<'a>, pod: &str, id: Option<&st
         until(moment).filter(|(_, observation)| observation.role == Role::App && observation.pod == pod),
     );
     let Some(id) = id else { return all };
-    let Some((from, _)) = began(moment, id) else { return Vec::new() };
+    let Some(window) = window(moment, id) else { return Vec::new() };
+    let accepted = |connection: &Connection<'_>| {
+        connection.seen.first().is_some_and(|(index, _)| window.contains(index))
+    };
+    all.into_iter().filter(accepted).collect()
+}
+
+/// The observations that may belong to step `id`, by index: from its begin until the next step after its end begins.
+pub(super) fn window(moment: &Moment<'_>, id: &str) -> Option<Range<usize>> {
+    let (from, _) = began(moment, id)?;
     let over = ended(moment, id).map_or(usize::MAX, |(index, _)| index);
     let to = until(moment)
         .find(|(index, observation)| *index > over && observation.seen == Seen::StepBegan)
         .map_or(usize::MAX, |(index, _)| index);
-    let accepted = |connection: &Connection<'_>| {
-        connection.seen.first().is_some_and(|(index, _)| (from..to).contains(index))
-    };
-    all.into_iter().filter(accepted).collect()
+    Some(from..to)
 }
 
 fn group<'a>(observations: impl Iterator<Item = (usize, &'a Observation)>) -> Vec<Connection<'a>> {

@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use super::{Answer, Finding, Moment, Run};
 use crate::language::Expectation;
 use crate::language::TlsOptions;
+use crate::language::http::{HttpApp, HttpScript, HttpVersion};
 use crate::language::script::Script;
-use crate::language::{ClientScript, ServerScript};
+use crate::language::{ClientScript, ServerScript, Talk};
 use crate::language::{Mesh, Mtls, Pod, ProxyKind, Scenario, Step, Target, Verb};
 use crate::observe::dictionary::Dictionary;
 use crate::observe::observation::{End, Ended, Flow};
@@ -59,6 +60,19 @@ impl Story {
             step.verb = call(Some(TlsOptions::default()));
         }
         self.run.scenario.pods[1] = pod("backend", Some(TlsOptions::default()));
+        self
+    }
+
+    /// Client and app speak HTTP/1.1.
+    pub(crate) fn with_http(mut self) -> Self {
+        let script = HttpScript { version: HttpVersion::V1, requests: Vec::new(), at_once: false };
+        for step in &mut self.run.scenario.steps {
+            if let Verb::Talk { client, .. } = &mut step.verb {
+                client.talk = Talk::Http(script.clone());
+            }
+        }
+        let app = HttpApp { version: HttpVersion::V1, routes: Vec::new() };
+        self.run.scenario.pods[1].app = Some(ServerScript::Http(app));
         self
     }
 
@@ -121,7 +135,7 @@ fn call(tls: Option<TlsOptions>) -> Verb {
     Verb::Talk {
         from: "web".into(),
         to: Target::Service("backend".into()),
-        client: ClientScript { tls, talk: crate::language::Talk::Bytes(Script::default()), connections: 1 },
+        client: ClientScript { tls, talk: Talk::Bytes(Script::default()), connections: 1 },
         times: 1,
         hold: false,
     }

@@ -92,8 +92,9 @@ pub struct EndCheck {
 }
 
 /// Arguments of `client` and `app` about requests and answers (exchanges). Each exchange of each connection must match, but for `requests`,
-/// `answers`, `statuses` and `protocols`, which look at all of them. Of a client: the requests it made and the answers it got. Of an app: the
-/// requests it got and the answers it gave. Ends that are scripted in bytes are read as HTTP/1.1, as far as their first 4 KiB go.
+/// `answers`, `statuses` and `wholes`, which look at all of them. Of a client: the requests it made and the answers it got. Of an app: the
+/// requests it got and the answers it gave. Nothing holds for want of an exchange, unless `answers` (client) or `requests` (app) says how many
+/// there may be: then only those that came are looked at. Ends that are scripted in bytes are read as HTTP/1.1, as far as their first 4 KiB go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HttpCheck {
     /// How many requests there were. A head that came counts.

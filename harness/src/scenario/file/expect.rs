@@ -92,9 +92,9 @@ pub(crate) struct EndArgs {
     pub(crate) first_byte: Option<Span>,
     /// From the step's begin to the end of the other end's direction.
     pub(crate) ended: Option<Span>,
-    /// HTTP: how many requests there were. An app's exchanges belong to the step in which the request came, whenever the connection was opened.
+    /// HTTP: how many requests there were. An app's exchanges belong to the step in which the request came, whenever the connection was opened. Where it is said, `path` and others are asked only of those that came.
     pub(crate) requests: Option<Count>,
-    /// HTTP: how many answers there were, interim ones apart.
+    /// HTTP: how many answers there were, interim ones apart. Where it is said, `status` and others are asked only of those that came: `{answers: 0..1, status: 4xx}`.
     pub(crate) answers: Option<Count>,
     /// HTTP: the status of each answer.
     pub(crate) status: Option<StatusCheck>,

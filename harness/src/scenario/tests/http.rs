@@ -126,7 +126,7 @@ fn a_request_that_makes_no_sense_is_named() {
     error_at(&call("{get: /, trailers: {a: b}}"), Kind::Check, "trailers");
     error_at(&call("{put: /, body: {size: 1, until_blocked: 1s}}"), Kind::Check, "body");
     error_at(&call("{get: /, abort: {}}"), Kind::Value, "{}");
-    error_at(&call("{get: /, read: {rate: 0}}"), Kind::Value, "rate");
+    error_at(&call("{get: /, read: {rate: 0}}"), Kind::Value, "{rate");
     error_at(&call("{get: /, times: 0}"), Kind::Value, "0");
 }
 
@@ -182,7 +182,7 @@ fn an_app_that_makes_no_sense_is_named() {
     bad("{\"*\": {trailers: {a: b}}}", Kind::Check, "trailers");
     bad("{\"*\": {headers: {transfer-encoding: chunked}}}", Kind::Check, "transfer-encoding");
     let both = app("{\"*\": {}}, http2: {\"*\": {}}").replace("STEPS", "  - {wait: 1s}");
-    error_at(&both, Kind::Value, "http");
+    error_at(&both, Kind::Value, "{http");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn bad_http_arguments_of_checks_are_named() {
     };
     bad("client: {step: call, status: 2000}", Kind::Value, "2000");
     bad("client: {step: call, status: 6xx}", Kind::Value, "6xx");
-    bad("client: {step: call, status: {any: []}}", Kind::Value, "any");
+    bad("client: {step: call, status: {any: []}}", Kind::Value, "{any");
     bad("client: {step: call, headers: {X-A: 1}}", Kind::Value, "X-A");
     bad("client: {step: call, headers: {\":path\": /}}", Kind::Value, "\":path\"");
     bad("client: {step: call, headers: {a: []}}", Kind::Value, "[]");
@@ -334,8 +334,8 @@ fn bytes_are_read_until_some_come() {
         client.talk.script().expect("actions on bytes").0[1],
         Action::Read(Read { until, ..Read::default() })
     );
-    error_at(&raw("{until: \"\"}"), Kind::Value, "until");
-    error_at(&raw("{until: x, bytes: 3}"), Kind::Value, "until");
+    error_at(&raw("{until: \"\"}"), Kind::Value, "{until");
+    error_at(&raw("{until: x, bytes: 3}"), Kind::Value, "{until");
 }
 
 #[test]

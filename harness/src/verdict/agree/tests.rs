@@ -72,8 +72,8 @@ fn each_count_is_compared() {
     assert_eq!(told(&counted(&[200; 3], [4, 3], [3, 3])), ["http.requests (web.proxy)"]);
     assert_eq!(told(&counted(&[200; 3], [3, 4], [3, 3])), ["http.requests (backend.proxy)"]);
     assert_eq!(told(&counted(&[200; 3], [3, 3], [4, 3])), ["http.requests (backend.proxy)"]);
-    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 2])), ["upstream.requests (backend.proxy)"]);
-    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 4])), ["upstream.requests (backend.proxy)"]);
+    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 2])), ["http.upstream.requests (backend.proxy)"]);
+    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 4])), ["http.upstream.requests (backend.proxy)"]);
 }
 
 #[test]
@@ -111,9 +111,9 @@ fn faults_leave_inequalities() {
     let fault = Fault { link, direction: Direction::Both, condition: Condition::Hold, when: When::Now };
     story.run.scenario.steps.push(Step {
         id: "f".into(),
+        after: std::time::Duration::ZERO,
         verb: Verb::Fault(fault),
         expect: Vec::new(),
-        after: std::time::Duration::ZERO,
     });
     assert_eq!(told(&story), [""; 0]);
 }
@@ -125,9 +125,9 @@ fn a_sidecar_that_was_restarted_is_left_out() {
     let verb = Verb::Proxy { pod: "web".into(), act: crate::language::ProxyAct::Crash };
     story.run.scenario.steps.push(Step {
         id: "p".into(),
+        after: std::time::Duration::ZERO,
         verb,
         expect: Vec::new(),
-        after: std::time::Duration::ZERO,
     });
     assert_eq!(told(&story), [""; 0]);
 }
