@@ -541,6 +541,35 @@ spec: {to: [{targetRef: {kind: Mesh}, default: {http: {requestTimeout: 300ms}}}]
 }
 
 #[tokio::test]
+async fn a_head_that_takes_too_long_is_answered_408_and_an_idle_connection_is_none() {
+    const QUICK: &str = "
+type: MeshTimeout
+mesh: lab
+name: quick
+spec: {to: [{targetRef: {kind: Mesh}, default: {http: {requestHeadersTimeout: 200ms}}}]}
+";
+    within(async {
+        let app = app().await;
+        let mesh = mesh(Setup { timeouts: QUICK, ..HTTP_STRICT }, app.addr).await;
+        let mut idle = Peer::dial(&mesh).await;
+        idle.say(GET).await;
+        let (mut server, _) = Script { app: &app }.answer(OK).await;
+        idle.head().await;
+        assert_eq!(idle.text(2).await, "ok");
+        let mut slow = Peer::dial(&mesh).await;
+        slow.say("GET / HTTP/1.1\r\nhost: ").await;
+        assert_eq!(slow.head().await.line, "HTTP/1.1 408 Request Timeout");
+        assert_eq!(slow.rest().await, "request header timeout");
+        // It was idle for at least as long.
+        idle.say(GET).await;
+        server.head().await;
+        server.say(OK).await;
+        assert_eq!(idle.head().await.line, "HTTP/1.1 200 OK");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn draining_lets_a_request_finish_and_stopping_does_not() {
     for stop in [false, true] {
         within(async {
