@@ -514,6 +514,62 @@ spec: {to: [{targetRef: {kind: Mesh}, default: {http: {requestTimeout: 300ms}}}]
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_cannot_hold_an_overdue_answer() {
+    const QUICK: &str = "
+type: MeshTimeout
+mesh: lab
+name: quick
+spec: {to: [{targetRef: {kind: Mesh}, default: {http: {requestTimeout: 300ms}}}]}
+";
+    within(async {
+        let app = app().await;
+        let mesh = mesh(Setup { timeouts: QUICK, ..HTTP_STRICT }, app.addr).await;
+        let mut client = Peer::dial(&mesh).await;
+        client.say(GET).await;
+        let mut server = Peer::accept(&app).await;
+        server.head().await;
+        server.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        let piece = format!("10000\r\n{}\r\n", "a".repeat(0x10000));
+        // Much more than all buffers on the way take: it stops when the answer is cut, and not before.
+        while server.stream.write_all(piece.as_bytes()).await.is_ok() {}
+        let got = client.rest().await;
+        assert!(got.starts_with("HTTP/1.1 200 OK") && !got.ends_with("\r\n0\r\n\r\n"));
+        mesh.web.drain().await;
+        mesh.backend.drain().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_head_that_takes_too_long_is_answered_408_and_an_idle_connection_is_none() {
+    const QUICK: &str = "
+type: MeshTimeout
+mesh: lab
+name: quick
+spec: {to: [{targetRef: {kind: Mesh}, default: {http: {requestHeadersTimeout: 200ms}}}]}
+";
+    within(async {
+        let app = app().await;
+        let mesh = mesh(Setup { timeouts: QUICK, ..HTTP_STRICT }, app.addr).await;
+        let mut idle = Peer::dial(&mesh).await;
+        idle.say(GET).await;
+        let (mut server, _) = Script { app: &app }.answer(OK).await;
+        idle.head().await;
+        assert_eq!(idle.text(2).await, "ok");
+        let mut slow = Peer::dial(&mesh).await;
+        slow.say("GET / HTTP/1.1\r\nhost: ").await;
+        assert_eq!(slow.head().await.line, "HTTP/1.1 408 Request Timeout");
+        assert_eq!(slow.rest().await, "request header timeout");
+        // It was idle for at least as long.
+        idle.say(GET).await;
+        server.head().await;
+        server.say(OK).await;
+        assert_eq!(idle.head().await.line, "HTTP/1.1 200 OK");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn draining_lets_a_request_finish_and_stopping_does_not() {
     for stop in [false, true] {
         within(async {
