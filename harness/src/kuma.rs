@@ -55,8 +55,14 @@ pub fn resources(scenario: &Scenario, address: impl Fn(&str) -> Ipv4Addr) -> Vec
 
 /// Whether a verbatim resource replaces the one that the short forms would make.
 fn has_verbatim(scenario: &Scenario, kind: &str) -> bool {
-    let wanted = format!("type: {kind}");
-    scenario.resources.iter().flat_map(|text| text.lines()).any(|line| line.trim_end() == wanted)
+    /// All that matters here of a resource.
+    #[derive(serde::Deserialize)]
+    struct Head {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let is = |text: &String| serde_saphyr::from_str::<Head>(text).is_ok_and(|head| head.kind == kind);
+    scenario.resources.iter().any(is)
 }
 
 fn mesh(scenario: &Scenario) -> String {

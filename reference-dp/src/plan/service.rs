@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::select::contains;
 use super::{Protocol, common_of_all};
-use crate::resource::{Dataplane, IdentityType, Inbound, MeshService, PortRef, Resources, ServicePort};
+use crate::resource::{
+    Dataplane, IdentityType, Inbound, InboundState, MeshService, PortRef, Resources, ServicePort,
+};
 
 /// A destination of an outbound.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,12 +28,17 @@ pub(super) fn inbound_protocol(inbound: &Inbound) -> Protocol {
 
 /// The inbounds of a mesh that traffic may go to, in an order that depends on nothing but the resources' content.
 fn ready<'a>(resources: &'a Resources, mesh: &str) -> Vec<(&'a Dataplane, &'a Inbound)> {
+    inbounds(resources, mesh).into_iter().filter(|(_, inbound)| inbound.is_ready()).collect()
+}
+
+/// Inbounds that are no more than ignored, in the same order whatever that of the files.
+fn inbounds<'a>(resources: &'a Resources, mesh: &str) -> Vec<(&'a Dataplane, &'a Inbound)> {
     let mut inbounds: Vec<_> = resources
         .dataplanes
         .iter()
         .filter(|dataplane| dataplane.mesh == mesh)
         .flat_map(|dataplane| dataplane.networking.inbound.iter().map(move |inbound| (dataplane, inbound)))
-        .filter(|(_, inbound)| inbound.is_ready())
+        .filter(|(_, inbound)| inbound.state != InboundState::Ignored)
         .collect();
     inbounds.sort_by_key(|(dataplane, inbound)| (&dataplane.name, inbound.port));
     inbounds
@@ -115,11 +122,12 @@ fn identities(service: &MeshService) -> Vec<String> {
 
 /// On Universal a service's ports are its inbounds' ports, and an unknown or missing protocol becomes `tcp`.
 fn generated(resources: &Resources, mesh: &str, name: &str, port: u16) -> Destination {
-    let behind: Vec<_> = ready(resources, mesh)
-        .into_iter()
-        .filter(|(_, inbound)| inbound.service() == Some(name) && inbound.port.get() == port)
-        .collect();
-    let protocol = match behind.first().map(|(_, inbound)| inbound_protocol(inbound)) {
+    let belongs =
+        |(_, inbound): &(&Dataplane, &Inbound)| inbound.service() == Some(name) && inbound.port.get() == port;
+    // Ports are made from all its inbounds, so that its protocol does not change while none of them is ready.
+    let all: Vec<_> = inbounds(resources, mesh).into_iter().filter(belongs).collect();
+    let behind: Vec<_> = all.iter().copied().filter(|(_, inbound)| inbound.is_ready()).collect();
+    let protocol = match all.first().map(|(_, inbound)| inbound_protocol(inbound)) {
         Some(Protocol::Unknown) | None => Protocol::Tcp,
         Some(known) => known,
     };
@@ -127,6 +135,6 @@ fn generated(resources: &Resources, mesh: &str, name: &str, port: u16) -> Destin
         endpoints: behind.iter().filter_map(|(dataplane, inbound)| endpoint(dataplane, inbound)).collect(),
         protocol,
         sans: vec![format!("spiffe://{mesh}/{name}")],
-        port_name: behind.first().and_then(|(_, inbound)| inbound.name.clone()),
+        port_name: all.first().and_then(|(_, inbound)| inbound.name.clone()),
     }
 }

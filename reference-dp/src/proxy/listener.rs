@@ -33,13 +33,16 @@ pub(super) struct Route<N: Network> {
 /// How connections are carried.
 pub(super) enum Carry<N: Network> {
     /// As opaque bytes, each on one connection upstream.
-    Bytes {
-        upstream: Upstream<N>,
-        /// How long a connection may be without a byte in either direction; `None`: for ever.
-        idle_timeout: Option<Duration>,
-    },
+    Bytes(Box<Opaque<N>>),
     /// Request by request.
     Requests(Arc<Hop>),
+}
+
+/// Whom connections of opaque bytes are for.
+pub(super) struct Opaque<N: Network> {
+    pub(super) upstream: Upstream<N>,
+    /// How long a connection may be without a byte in either direction; `None`: for ever.
+    pub(super) idle_timeout: Option<Duration>,
 }
 
 /// Accepts until the sidecar drains, then closes the listener and only then stops being `live`.
@@ -112,9 +115,7 @@ impl<N: Network> Connection<N> {
         };
         let Some(admitted) = admitted else { return exchange.end(Cause::Refused) };
         let cause = match &route.carry {
-            Carry::Bytes { upstream, idle_timeout } => {
-                bytes(&route.lifecycle, admitted, upstream, *idle_timeout, &mut exchange).await
-            }
+            Carry::Bytes(opaque) => bytes(&route.lifecycle, admitted, opaque, &mut exchange).await,
             Carry::Requests(hop) => requests(hop, admitted, &mut exchange).await,
         };
         // Told when it is over on the wire, so that whoever sees the end in metrics sees closed connections.
@@ -126,20 +127,19 @@ impl<N: Network> Connection<N> {
 async fn bytes<N: Network>(
     lifecycle: &Lifecycle,
     admitted: Admitted<N::Stream>,
-    upstream: &Upstream<N>,
-    idle_timeout: Option<Duration>,
+    opaque: &Opaque<N>,
     exchange: &mut Exchange,
 ) -> Cause {
     let opened = tokio::select! {
         biased;
         () = lifecycle.reached(Phase::Stopped) => return Cause::Stopped,
-        opened = open(admitted, upstream, exchange) => opened,
+        opened = open(admitted, &opaque.upstream, exchange) => opened,
     };
     let Some((mut downstream, mut upstream)) = opened else { return Cause::Refused };
     let cause = tokio::select! {
         biased;
         () = lifecycle.reached(Phase::Stopped) => Cause::Stopped,
-        cause = tcp::relay(&mut downstream, &mut upstream, idle_timeout, exchange) => cause,
+        cause = tcp::relay(&mut downstream, &mut upstream, opaque.idle_timeout, exchange) => cause,
     };
     finish(cause, downstream, upstream).await;
     cause

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::downstream::{Gate, Strict};
-use super::listener::{Carry, Route};
+use super::listener::{Carry, Opaque, Route};
 use super::upstream::Upstream;
 use super::{Error, Seams, bind};
 use crate::lifecycle::Lifecycle;
@@ -103,7 +103,8 @@ impl<N: Network> Starter<'_, N> {
             None => {
                 let metrics = Arc::new(ListenerMetrics::new(self.registry, &names));
                 metrics.configured(endpoints, downstream_expires, upstream_expires);
-                (Carry::Bytes { upstream: self.upstream(cluster)?, idle_timeout }, metrics)
+                let opaque = Opaque { upstream: self.upstream(cluster)?, idle_timeout };
+                (Carry::Bytes(Box::new(opaque)), metrics)
             }
         };
         let (lifecycle, open) = (self.lifecycle.clone(), AtomicUsize::new(0));

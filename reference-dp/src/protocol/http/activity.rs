@@ -26,6 +26,11 @@ impl Activity {
         Busy(self.clone())
     }
 
+    /// Whether a request is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > 0
+    }
+
     /// Waits until no request was under way for as long as `limit`; `None`: for ever.
     pub(super) async fn idle_for(&self, limit: Option<Duration>) {
         let Some(limit) = limit else { return std::future::pending().await };
@@ -33,7 +38,7 @@ impl Activity {
             let mut changed = pin!(self.changed.notified());
             // Registered before looking, so that no change is missed in between.
             changed.as_mut().enable();
-            if self.requests.load(Ordering::Relaxed) > 0 {
+            if self.is_busy() {
                 changed.await;
                 continue;
             }

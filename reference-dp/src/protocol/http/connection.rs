@@ -18,6 +18,7 @@ use super::activity::Activity;
 use super::executor::Streams;
 use super::forward;
 use super::framing::{Framing, HEAD_BYTES_MAX};
+use super::head_clock::HeadClock;
 use super::hop::{Caller, Direction, Hop};
 use super::metered::Metered;
 use super::watch::{STREAM, Watch};
@@ -44,6 +45,11 @@ const SEND_BYTES: usize = 64 * 1024;
 /// How long a caller may still send after its connection has been answered for the last time. Closed at once, it might lose that answer to a reset
 /// (RFC 9112 9.6).
 const LINGER: Duration = Duration::from_secs(1);
+
+/// What a caller gets whose head takes too long. It is no request yet, and has no account.
+const LATE: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 22\r\ncontent-type: text/plain\r\nserver: envoy\r\n\
+    connection: close\r\n\r\nrequest header timeout";
 
 /// Serves a caller's connection until it is over. The stream is the caller's to close: [`Cause::Stopped`] wants it reset.
 pub(crate) async fn serve<S>(
@@ -116,9 +122,11 @@ where
     let service = service_fn(|request| {
         Box::pin(forward::serve(hop.clone(), caller.clone(), request, watch.clone(), activity.begin()))
     });
+    let heads = Arc::new(HeadClock::default());
     let mut gone = false;
     let ended = {
-        let metered = Metered::new(stream, exchange, first, Some(Framing::default()), &mut gone);
+        let framing = Some((Framing::default(), heads.clone()));
+        let metered = Metered::new(stream, exchange, first, framing, &mut gone);
         let mut serving = http1::Builder::new()
             .auto_date_header(false)
             .header_read_timeout(None)
@@ -134,6 +142,7 @@ where
         tokio::select! {
             biased;
             () = watch.cut() => Ended::Cut,
+            () = late(&heads, &activity, hop.policy.request_headers_timeout) => Ended::Late,
             ended = served => ended,
         }
     };
@@ -141,6 +150,12 @@ where
         Ended::Stopped => Cause::Stopped,
         Ended::Idle => Cause::Idle,
         Ended::Cut => ENDED_HERE,
+        Ended::Late => {
+            exchange.tell(&Event::Malformed { status: Some(408) });
+            // A caller that is gone needs no answer.
+            let _ = timeout(LINGER, stream.write_all(LATE)).await;
+            linger(hop, stream).await
+        }
         Ended::Over(Ok(())) if gone => ENDED_THERE,
         Ended::Over(Ok(())) => linger(hop, stream).await,
         Ended::Over(Err(error)) if error.is_parse() => {
@@ -198,7 +213,7 @@ where
         Ended::Stopped => Cause::Stopped,
         Ended::Idle => Cause::Idle,
         Ended::Over(Ok(())) if gone => ENDED_THERE,
-        Ended::Cut | Ended::Over(Ok(())) => ENDED_HERE,
+        Ended::Cut | Ended::Late | Ended::Over(Ok(())) => ENDED_HERE,
         Ended::Over(Err(error)) => {
             tracing::debug!(%error, "a caller's connection broke");
             if !is_io(&error) {
@@ -219,6 +234,17 @@ fn head_list_max(direction: &Direction) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
+/// Waits until the head of a request is overdue; of a pipelined one, when the answers before it are given.
+async fn late(heads: &HeadClock, activity: &Activity, limit: Option<Duration>) {
+    loop {
+        heads.overdue(limit).await;
+        if !activity.is_busy() {
+            return;
+        }
+        activity.idle_for(Some(Duration::ZERO)).await;
+    }
+}
+
 /// Whether the connection broke rather than what was said on it.
 fn is_io(error: &hyper::Error) -> bool {
     let mut next = error.source();
@@ -236,7 +262,10 @@ enum Ended {
     Over(hyper::Result<()>),
     Stopped,
     Idle,
+    /// An answer took too long.
     Cut,
+    /// The head of a request took too long.
+    Late,
 }
 
 /// Drives hyper's connection, and ends it when the sidecar drains or stops, or when there was no request for too long.

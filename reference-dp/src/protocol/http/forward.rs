@@ -84,9 +84,11 @@ struct Exchange<'a> {
     underway: &'a mut Underway,
 }
 
-/// How a try ended.
-enum Try {
-    Answered(Response<AnswerBody>, Duration),
+/// The head of an answer, and how long the endpoint took for it.
+type Answered = (Response<AnswerBody>, Duration);
+
+/// Why a try has no answer.
+enum Missed {
     Failed(Failure),
     TimedOut,
     Overdue(Overdue),
@@ -104,12 +106,10 @@ impl Exchange<'_> {
         loop {
             self.underway.account.try_begins();
             let (outcome, answer) = match self.attempt(&mut tried).await {
-                Try::Answered(response, took) => {
-                    (Outcome::Status(response.status().as_u16()), Some((response, took)))
-                }
-                Try::Failed(failure) => (Outcome::Failed(failure), None),
-                Try::TimedOut => (Outcome::TimedOut, None),
-                Try::Overdue(overdue) => return Err(self.overdue(overdue)),
+                Ok(answered) => (Outcome::Status(answered.0.status().as_u16()), Some(answered)),
+                Err(Missed::Failed(failure)) => (Outcome::Failed(failure), None),
+                Err(Missed::TimedOut) => (Outcome::TimedOut, None),
+                Err(Missed::Overdue(overdue)) => return Err(self.overdue(overdue)),
             };
             if let Some(pause) = self.again(outcome, retries) {
                 drop(answer);
@@ -133,7 +133,7 @@ impl Exchange<'_> {
     }
 
     /// One try, until the head of its answer.
-    async fn attempt(&self, tried: &mut Tried) -> Try {
+    async fn attempt(&self, tried: &mut Tried) -> Result<Answered, Missed> {
         let request = Request::from_parts(self.head.clone(), self.replay.again());
         let began = Instant::now();
         let watch = &self.underway.watch;
@@ -141,11 +141,11 @@ impl Exchange<'_> {
         tokio::select! {
             biased;
             answer = sent => match answer {
-                Ok(response) => Try::Answered(response, took(began, watch)),
-                Err(failure) => Try::Failed(failure),
+                Ok(response) => Ok((response, took(began, watch))),
+                Err(failure) => Err(Missed::Failed(failure)),
             },
-            overdue = watch.overdue() => Try::Overdue(overdue),
-            () = self.try_times_out(began) => Try::TimedOut,
+            overdue = watch.overdue() => Err(Missed::Overdue(overdue)),
+            () = self.try_times_out(began) => Err(Missed::TimedOut),
         }
     }
 

@@ -36,7 +36,7 @@ enum State {
     Chunk(u64),
     ChunkEnd,
     Trailer,
-    /// Too large: the parser behind refuses it, by the same limit.
+    /// A head that is too large: the parser behind refuses it, by the same limit.
     TooLarge,
 }
 
@@ -68,7 +68,7 @@ impl Framing {
                 State::Sized(left) => self.skip(rest, left, State::Sized, State::RequestLine),
                 State::Chunk(left) => self.skip(rest, left, State::Chunk, State::ChunkEnd),
                 _ => {
-                    let (taken, whole) = self.take_line(rest);
+                    let (taken, whole) = self.take_line(rest).ok_or(Refused { at })?;
                     if whole {
                         // The line's end is not passed on with a line that is refused.
                         self.line_ends().ok_or(Refused { at: at + taken - 1 })?;
@@ -87,17 +87,23 @@ impl Framing {
         taken
     }
 
-    /// Takes up to the end of a line: how many bytes, and whether that end is there.
-    fn take_line(&mut self, rest: &[u8]) -> (usize, bool) {
+    /// Whether a head has begun and is not whole.
+    pub(super) fn in_head(&self) -> bool {
+        self.state == State::Field || self.state == State::RequestLine && !self.line.is_empty()
+    }
+
+    /// Takes up to the end of a line: how many bytes, and whether that end is there. `None`: too many.
+    fn take_line(&mut self, rest: &[u8]) -> Option<(usize, bool)> {
         let end = rest.iter().position(|byte| *byte == b'\n');
         let taken = end.map_or(rest.len(), |end| end + 1);
         self.size += taken;
         if self.size > HEAD_BYTES_MAX {
+            let head = matches!(self.state, State::RequestLine | State::Field);
             self.state = State::TooLarge;
-            return (rest.len(), false);
+            return head.then_some((rest.len(), false));
         }
         self.line.extend_from_slice(&rest[..end.unwrap_or(taken)]);
-        (taken, end.is_some())
+        Some((taken, end.is_some()))
     }
 
     /// A whole line came. `None`: it is refused.

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::{Framing, POISON};
+use super::head_clock::HeadClock;
 use crate::telemetry::exchange::{Event, Exchange, Side};
 
 /// Counts the bytes of a connection, and gives out first what was already read of it.
@@ -17,7 +19,7 @@ pub(super) struct Metered<'a, S> {
     /// Read before, and not yet given out.
     first: Bytes,
     /// `None`: the bytes are not HTTP/1.1.
-    framing: Option<Framing>,
+    framing: Option<(Framing, Arc<HeadClock>)>,
     refused: bool,
     /// Whether the caller said its last.
     ended: &'a mut bool,
@@ -28,7 +30,7 @@ impl<'a, S> Metered<'a, S> {
         stream: &'a mut S,
         exchange: &'a mut Exchange,
         first: Bytes,
-        framing: Option<Framing>,
+        framing: Option<(Framing, Arc<HeadClock>)>,
         ended: &'a mut bool,
     ) -> Self {
         Self { stream, exchange, first, framing, refused: false, ended }
@@ -36,8 +38,10 @@ impl<'a, S> Metered<'a, S> {
 
     /// Follows what is in `buf` from `start` on; what is refused of it is replaced.
     fn follow(&mut self, buf: &mut ReadBuf<'_>, start: usize) {
-        let Some(framing) = &mut self.framing else { return };
-        if let Err(refused) = framing.follow(&buf.filled()[start..]) {
+        let Some((framing, clock)) = &mut self.framing else { return };
+        let followed = framing.follow(&buf.filled()[start..]);
+        clock.set(framing.in_head() && followed.is_ok());
+        if let Err(refused) = followed {
             buf.set_filled(start + refused.at);
             self.refused = true;
             self.first = Bytes::from_static(POISON);

@@ -2,8 +2,8 @@
 //!
 //! A request's way through a sidecar:
 //!
-//! * [`connection`] — a caller's connection; [`metered`] counts its bytes, [`framing`] finds where its requests begin and end, [`executor`] gives streams
-//!   of HTTP/2 their tasks, [`activity`] knows when it is idle;
+//! * [`connection`] — a caller's connection; [`metered`] counts its bytes, [`framing`] finds where its requests begin and end, [`head_clock`] limits
+//!   their heads, [`executor`] gives streams of HTTP/2 their tasks, [`activity`] knows when it is idle;
 //! * [`screen`] — what is refused;
 //! * [`request_head`] — the head as it goes on, with [`path`] and [`hop_by_hop`];
 //! * [`forward`] — one request from its head to the head of its answer: tries and waits between them ([`retry`]), a body that can be sent again
@@ -21,6 +21,7 @@ mod executor;
 pub(crate) mod failure;
 mod forward;
 mod framing;
+mod head_clock;
 pub(crate) mod hop;
 mod hop_by_hop;
 mod metered;

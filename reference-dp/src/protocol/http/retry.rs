@@ -44,7 +44,7 @@ pub(super) fn wait(back_off: BackOff, retry: u32, random: &dyn SecureRandom) -> 
     if random.fill(&mut draw).is_err() {
         return bound;
     }
-    let nanos = bound.as_nanos() * u128::from(u64::from_le_bytes(draw)) >> 64;
+    let nanos = (bound.as_nanos() * u128::from(u64::from_le_bytes(draw))) >> 64;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 

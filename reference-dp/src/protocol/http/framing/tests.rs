@@ -88,3 +88,10 @@ fn what_is_too_large_is_left_to_the_parser() {
     let large = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\nnonsense\r\n", "a".repeat(HEAD_BYTES_MAX));
     assert_eq!(refused(large.as_bytes()), None);
 }
+
+#[test]
+fn a_chunk_size_of_endless_zeros_does_not_blind() {
+    let body = format!("{}\r\n\r\n", "0".repeat(HEAD_BYTES_MAX + 1));
+    let request = post("transfer-encoding: chunked\r\n", &body);
+    assert!(Framing::default().follow(request.as_bytes()).is_err());
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
@@ -241,10 +241,6 @@ fn request<B>(method: &str, body: B) -> Request<B> {
 
 fn nothing() -> impl Body<Data = Bytes, Error = BodyError> {
     Empty::new().map_err(|never| match never {})
-}
-
-fn whole(body: &'static str) -> impl Body<Data = Bytes, Error = BodyError> {
-    Full::new(Bytes::from(body)).map_err(|never| match never {})
 }
 
 /// A body whose frames come from a test; dropped before [`Pen::end`], it breaks off.

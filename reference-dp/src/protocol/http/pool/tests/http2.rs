@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::HeaderMap;
+use http_body_util::Full;
 use tokio::time::{Instant, advance};
 
 use super::*;
