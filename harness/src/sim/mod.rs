@@ -6,11 +6,12 @@
 //! * [`host`] — tasks belong to a host, and end when it crashes.
 //! * [`scheduler`] — decides when each packet arrives; faults.
 //! * `link` — latency, bandwidth, loss, segmentation, hold, blackhole, refuse.
-//! * [`capture`] — packets and their digests.
+//! * [`capture`] — packets and their digests; `checksum` of what they carry.
 //! * [`clock`], [`crypto`], [`random`] — virtual time, seeded TLS, named random streams.
 //! * `kernel` — the TCP kernel, and what it takes to make it behave as Linux does.
 
 pub mod capture;
+mod checksum;
 pub mod clock;
 pub mod crypto;
 pub mod host;
