@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Runs one sidecar of a Kuma mesh, without a control plane.
 ///
-/// Reads Kuma's Universal resources (Mesh, Dataplane, MeshService, MeshTimeout, MeshTrafficPermission) from files, works
+/// Reads Kuma's Universal resources (Mesh, Dataplane, MeshService, MeshTimeout, MeshRetry, MeshTrafficPermission) from files, works
 /// out what the sidecar of one Dataplane must do, and does it: it listens at the Dataplane's inbounds and outbounds and
 /// carries connections. The files need the Dataplanes it calls, too.
 ///

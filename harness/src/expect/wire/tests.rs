@@ -332,7 +332,7 @@ fn no_connection_is_a_finding_where_one_is_described() {
 fn links_that_are_looked_at() {
     let expect =
         || Expectation { checks: vec![Check::Wire(check())], proves: Vec::new(), level: None, line: 1 };
-    let step = |verb, expect| Step { id: "step".into(), after: std::time::Duration::ZERO, verb, expect };
+    let step = |verb, expect| Step { id: "step".into(), after: Duration::ZERO, verb, expect };
     let (here, there) = (link(), Link { from: link().to, to: link().from });
     let plain = || run(Vec::new()).scenario;
     assert!(!looks_at(&plain(), &here));

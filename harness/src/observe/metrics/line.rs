@@ -127,6 +127,9 @@ fn closing_quote(text: &str) -> Option<usize> {
 }
 
 fn unescape(text: &str, known: &[char]) -> Result<String, Problem> {
+    if !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(char) = chars.next() {

@@ -238,6 +238,8 @@ impl Exchange {
             HttpEvent::Response(head) => {
                 self.answers += 1;
                 self.status = Some(head.status);
+                // A sidecar that fails a gRPC call answers 200, with the failure in a field of the head.
+                self.failed |= head.headers.iter().any(|(name, value)| name == "grpc-status" && value != "0");
             }
             HttpEvent::Failed { .. } => self.failed = true,
             HttpEvent::RequestBody(body) | HttpEvent::ResponseBody(body) => self.failed |= !body.whole,

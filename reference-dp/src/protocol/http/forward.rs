@@ -13,6 +13,7 @@ use super::activity::Busy;
 use super::answer::{Answer, Underway};
 use super::answer_head::{self, Own};
 use super::failure::Failure;
+use super::grpc;
 use super::hop::{Caller, Hop};
 use super::pool::{AnswerBody, Tried};
 use super::replay::{Breach, Replay};
@@ -35,6 +36,7 @@ pub(super) async fn serve(
     let http1 = head.version < Version::HTTP_2;
     let version = if http1 { HttpVersion::V1 } else { HttpVersion::V2 };
     let method = head.method.clone();
+    let is_grpc = grpc::is_call(&head.headers);
     watch.begin(&hop.policy);
     let mut underway = Underway {
         account: request::Request::begin(hop.observer.clone(), version),
@@ -55,7 +57,11 @@ pub(super) async fn serve(
         }
         Err(own) => own,
     };
-    Ok(Answer::own(own.into_response(http1, &*hop.clock), &method, underway))
+    let mut response = own.into_response(http1, &*hop.clock);
+    if is_grpc {
+        grpc::translate(&mut response);
+    }
+    Ok(Answer::own(response, &method, underway))
 }
 
 /// Screens a request and makes its head ready to go on.

@@ -214,7 +214,8 @@ fn name(line: &[u8]) -> Option<&[u8]> {
 }
 
 fn length(value: &[u8]) -> Option<u64> {
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    // Longer ones are not numbers of bytes but attempts at readers that count otherwise.
+    let digits = (1..=19).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
     str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
 }
 

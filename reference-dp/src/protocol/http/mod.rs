@@ -9,7 +9,8 @@
 //! * [`forward`] — one request from its head to the head of its answer: tries and waits between them ([`retry`]), a body that can be sent again
 //!   ([`replay`]), clocks ([`watch`]);
 //! * [`pool`] — connections to a cluster's endpoints, which requests share or reuse; [`failure`] is why a try brought no answer;
-//! * [`answer_head`], [`answer`] — the answer's head, and its body up to the end of the account.
+//! * [`answer_head`], [`answer`] — the answer's head, and its body up to the end of the account; [`grpc`] — the sidecar's own answers
+//!   as callers of gRPC understand them.
 //!
 //! [`hop`] is what the requests of one listener share; [`window`] bounds what is under way on connections of HTTP/2.
 
@@ -22,6 +23,7 @@ mod executor;
 pub(crate) mod failure;
 mod forward;
 mod framing;
+mod grpc;
 mod head_clock;
 pub(crate) mod hop;
 mod hop_by_hop;

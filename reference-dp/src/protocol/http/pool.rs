@@ -1,7 +1,7 @@
 //! Connections to a cluster's endpoints, which requests share or reuse.
 //!
 //! * [`dial`] — the seam to whoever opens connections;
-//! * [`line`] — the bytes of one connection; [`link`] — its life, its requests, its limits, its end;
+//! * [`line`](mod@line) — the bytes of one connection; [`link`] — its life, its requests, its limits, its end;
 //! * [`http1`] and [`http2`] — the connections to one endpoint;
 //! * [`form`] — requests in the form of either version; [`upload`] and [`download`] — bodies over an HTTP/2 stream;
 //! * [`body`] — bodies as callers see them; [`fault`] — what errors of the codecs mean.

@@ -37,7 +37,7 @@ pub(super) fn screen(request: &Parts, direction: &Direction) -> Result<(), Refus
         Refusal { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, closes: true }
     } else if request.method == Method::CONNECT {
         Refusal { status: StatusCode::NOT_FOUND, closes: false }
-    } else if !names_its_host(request) {
+    } else if !names_its_host(request) || !has_a_path(request) {
         Refusal { status: StatusCode::BAD_REQUEST, closes: true }
     } else if upgrades(&request.headers) {
         Refusal { status: StatusCode::FORBIDDEN, closes: true }
@@ -54,8 +54,24 @@ fn names_its_host(request: &Parts) -> bool {
     if more {
         return false;
     }
-    let valid = host.map(|host| Authority::try_from(host.as_bytes()).is_ok());
-    valid.unwrap_or(request.uri.authority().is_some())
+    host.map_or(request.uri.authority().is_some(), |host| is_host(host.as_bytes()))
+}
+
+/// Whether a text is a host with or without a port. An authority may also name a user, a Host may not (RFC 9112 3.2).
+fn is_host(text: &[u8]) -> bool {
+    let Ok(authority) = Authority::try_from(text) else { return false };
+    let port = authority.as_str().strip_prefix(authority.host());
+    port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(is_number))
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether the target has a path. Only OPTIONS may ask for `*`, only CONNECT for an authority alone (RFC 9112 3.2).
+fn has_a_path(request: &Parts) -> bool {
+    let path = request.uri.path();
+    path.starts_with('/') || path == "*" && request.method == Method::OPTIONS
 }
 
 /// Whether another protocol is wanted. `h2c` is not taken up and does no harm.
@@ -100,6 +116,12 @@ mod tests {
             ("GET", "http://shop/", V1, vec![host], Ok(())),
             ("GET", "http://shop/", V2, vec![], Ok(())),
             ("OPTIONS", "*", V1, vec![host], Ok(())),
+            ("GET", "*", V1, vec![host], Err((400, true))),
+            ("GET", "shop:80", V1, vec![host], Err((400, true))),
+            ("GET", "/", V1, vec![("host", "user@shop")], Err((400, true))),
+            ("GET", "/", V1, vec![("host", "shop:http")], Err((400, true))),
+            ("GET", "/", V1, vec![("host", "[::1]:80")], Ok(())),
+            ("GET", "/", V1, vec![("host", "shop:")], Ok(())),
             ("GET", "/", Version::HTTP_10, vec![host], Err((426, true))),
             ("GET", "/", V1, vec![], Err((400, true))),
             ("GET", "/", V1, vec![host, host], Err((400, true))),
