@@ -14,7 +14,7 @@ use super::activity::Busy;
 use super::failure::Failure;
 use super::pool::AnswerBody;
 use super::replay::Replay;
-use super::watch::Watch;
+use super::watch::{Overdue, Watch};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::telemetry::request::{Request, RequestCause};
 
@@ -156,10 +156,12 @@ impl Drop for Answer {
             RequestCause::UpstreamBroke
         } else if self.underway.lifecycle.has_reached(Phase::Stopped) {
             RequestCause::Stopped
-        } else if self.underway.watch.is_overdue() {
-            RequestCause::TimedOut
         } else {
-            RequestCause::CallerGone
+            match self.underway.watch.ran_out() {
+                Some(Overdue::Idle) => RequestCause::Idle,
+                Some(Overdue::Request | Overdue::Duration) => RequestCause::TimedOut,
+                None => RequestCause::CallerGone,
+            }
         };
         if let Some(request) = &self.request {
             request.abandon();

@@ -33,7 +33,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes read ahead of one HTTP/1.1 connection, and held for a caller that does not read: room for the largest head.
 const BUFFER_BYTES: usize = HEAD_BYTES_MAX + 4 * 1024;
 
-/// Requests of one HTTP/2 connection at once.
+/// Requests of one HTTP/2 connection at once; also of those that are taken back before they are looked at. h2's own limit for these, 20, would end a
+/// connection that two sidecars share when many callers go away at once.
 const STREAMS_MAX: u32 = 1024;
 
 /// Bytes of one answer held for a caller that does not read.
@@ -188,6 +189,7 @@ where
         let mut serving = http2::Builder::new(streams)
             .auto_date_header(false)
             .max_concurrent_streams(STREAMS_MAX)
+            .max_pending_accept_reset_streams(STREAMS_MAX as usize)
             .max_header_list_size(head_list_max(&hop.direction))
             .initial_stream_window_size(window::STREAM)
             .initial_connection_window_size(window::CONNECTION)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
@@ -25,6 +26,10 @@ use crate::telemetry::request::{self, RequestEvent, UpstreamCause, UpstreamConne
 const HEAD_BYTES: u32 = 96 * 1024;
 /// Streams at once before the endpoint's own limit is known: one fewer than the least that it should allow (RFC 9113 6.5.2), to tell the two apart.
 const STREAMS_BEFORE_SETTINGS: usize = 99;
+
+/// How long streams that were given up are remembered, as many as there may be at once. Frames that still come for forgotten ones are errors, which h2
+/// counts and soon takes for an attack: callers that go away in the middle of large answers would cost all others the connection.
+const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// The connections to one endpoint.
 pub(super) struct Endpoint {
@@ -160,6 +165,8 @@ impl Endpoint {
             .initial_connection_window_size(window::CONNECTION)
             .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
             .max_header_list_size(HEAD_BYTES)
+            .max_concurrent_reset_streams(MAX_AT_ONCE)
+            .reset_stream_duration(REMEMBERED)
             .handshake(io);
         let (sender, connection) = codec.await.map_err(|error| fault::of_http2(&error))?;
         Ok(Open { sender, connection, line, account })
