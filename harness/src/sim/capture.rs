@@ -7,8 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::checksum::checksum;
-use super::kernel::Segment;
+use super::segment::Segment;
 use crate::language::Link;
 use crate::observe::Nanos;
 use crate::observe::wire::{Capture, CapturedPacket};
@@ -16,7 +15,7 @@ use crate::observe::wire::{Capture, CapturedPacket};
 /// Digests of a packet trace, hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceHash {
-    /// SHA-256 over (time, source, destination, flags, seq, ack, window, checksum of the payload) of each packet that entered a link.
+    /// SHA-256 over (time, source, destination, flags, seq, ack, window, payload) of each packet that entered a link.
     pub packets: String,
     /// SHA-256 over (time, link, direction, flags, length) alone: tells schedules apart whatever the bytes.
     pub schedule: String,
@@ -69,7 +68,7 @@ impl Recorder {
         header[30..32].copy_from_slice(&segment.window.to_le_bytes());
         header[32..36].copy_from_slice(&len.to_le_bytes());
         self.packets.update(header);
-        self.packets.update(checksum(&segment.payload).to_le_bytes());
+        self.packets.update(&segment.payload);
 
         let mut shape = [0_u8; 18];
         shape[0..8].copy_from_slice(&at.to_le_bytes());

@@ -6,12 +6,12 @@
 //! * [`host`] — tasks belong to a host, and end when it crashes.
 //! * [`scheduler`] — decides when each packet arrives; faults.
 //! * `link` — latency, bandwidth, loss, segmentation, hold, blackhole, refuse.
-//! * [`capture`] — packets and their digests; `checksum` of what they carry.
+//! * [`capture`] — packets and their digests.
 //! * [`clock`], [`crypto`], [`random`] — virtual time, seeded TLS, named random streams.
+//! * `segment` — TCP segments.
 //! * `kernel` — the TCP kernel, and what it takes to make it behave as Linux does.
 
 pub mod capture;
-mod checksum;
 pub mod clock;
 pub mod crypto;
 pub mod host;
@@ -22,4 +22,5 @@ mod panic;
 pub mod random;
 pub mod run;
 pub mod scheduler;
+mod segment;
 pub mod topology;

@@ -5,6 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// Nothing is debugged there and nothing is fast: a changed line costs seconds this way, not most of a minute. Dependencies stay as they are.
+const PROFILE: [&str; 4] = [
+    "profile.dev.package.reference-dp.debug=0",
+    "profile.dev.package.reference-dp.opt-level=0",
+    "profile.dev.package.harness.debug=0",
+    "profile.dev.package.harness.opt-level=0",
+];
+
 /// Cargo at work in the copy.
 #[derive(Debug, Clone)]
 pub struct Cargo {
@@ -80,6 +88,7 @@ impl Cargo {
     fn command(&self, arguments: &[&str]) -> Command {
         // The toolchain that runs this.
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
         command.args(arguments).current_dir(&self.folder).env("CARGO_TARGET_DIR", &self.target);
         command.env_remove("CONFORM_BLESS").env_remove("CARGO_BUILD_TARGET");
         command

@@ -25,9 +25,9 @@ pub struct Options {
     /// Write what was proven to tests/planted/PROVEN
     #[arg(long)]
     pub record: bool,
-    /// Also run all scenarios with each bug, and list the other clauses it turns red
+    /// Run all scenarios with each bug, not only those it names, and list the other clauses it turns red
     #[arg(long)]
-    pub wide: bool,
+    pub whole: bool,
     /// Start no patch after so much time: 15m
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub limit: Option<Duration>,

@@ -223,7 +223,7 @@ impl Runner<'_> {
             format!("{} red in {} ({red} of {all} cases)", claim.clauses.join(" "), claim.scenario)
         });
         let red = red.collect::<Vec<_>>().join(", ");
-        let others = if self.options.wide { report(&[])?.other_reds(claims) } else { BTreeMap::default() };
+        let others = if self.options.whole { report(&[])?.other_reds(claims) } else { BTreeMap::default() };
         Ok(Noticed { red, others })
     }
 

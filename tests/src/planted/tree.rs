@@ -69,7 +69,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Files that git tracks, or would if they were added.
+    /// Files that git tracks, or would if they were added. Cargo's own settings are left out: the copy lies below the project, whose settings
+    /// count there too, and twice the same flags would be other flags, with which every dependency is built anew.
     fn project_files(&self) -> Result<BTreeSet<PathBuf>, TreeError> {
         let listed = Command::new("git")
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -81,7 +82,7 @@ impl Tree {
         }
         let names = String::from_utf8_lossy(&listed.stdout).into_owned();
         // A tracked file may have been deleted.
-        let present = |path: &PathBuf| self.root.join(path).is_file();
+        let present = |path: &PathBuf| !path.starts_with(".cargo") && self.root.join(path).is_file();
         Ok(names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).filter(present).collect())
     }
 

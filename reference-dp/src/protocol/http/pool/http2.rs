@@ -18,12 +18,9 @@ use super::{Io, MAX_AT_ONCE, Shared, Upload, fault, form, upload};
 use crate::lifecycle::{Live, Phase};
 use crate::plan::HttpVersion;
 use crate::protocol::http::failure::Failure;
+use crate::protocol::http::window;
 use crate::telemetry::request::{self, RequestEvent, UpstreamCause, UpstreamConnection};
 
-/// Bytes of one answer that may wait here to be read.
-const STREAM_WINDOW: u32 = 256 * 1024;
-/// Bytes of all answers of a connection that may: so many that slow readers do not stop the others.
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// Most that the fields of an answer's head may come to.
 const HEAD_BYTES: u32 = 96 * 1024;
 /// Streams at once before the endpoint's own limit is known: one fewer than the least that it should allow (RFC 9113 6.5.2), to tell the two apart.
@@ -159,8 +156,8 @@ impl Endpoint {
         let line = io.line();
         let codec = Builder::new()
             .enable_push(false)
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_window_size(window::STREAM)
+            .initial_connection_window_size(window::CONNECTION)
             .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
             .max_header_list_size(HEAD_BYTES)
             .handshake(io);
