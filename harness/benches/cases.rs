@@ -19,6 +19,11 @@ fn tls_in_mtls_echo(bencher: Bencher<'_, '_>) {
     measure(bencher, shared::TLS_ECHO);
 }
 
+#[divan::bench]
+fn twenty_requests(bencher: Bencher<'_, '_>) {
+    measure(bencher, shared::HTTP);
+}
+
 #[divan::bench(sample_count = 10)]
 fn sixteen_mebibytes(bencher: Bencher<'_, '_>) {
     measure(bencher, shared::BULK);

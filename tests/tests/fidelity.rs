@@ -420,6 +420,37 @@ rows! {
         let after = write_until_error(&mut server).await;
         format!("{end}; {}", after == "BrokenPipe" || after == "ConnectionReset")
     }
+    /// A port can be bound again as soon as nobody listens, though other ends of its connections are still there.
+    listens_again(pair) {
+        let (mut listener, address) = pair.listen().await;
+        let taken = pair.server.bind(address).await.err().map(|error| word(&error));
+        let (client, server) = tokio::join!(pair.client.connect(address), listener.accept());
+        let mut old = client.expect("connects");
+        drop(server.expect("accepts").stream);
+        drop(listener);
+        let nobody = pair.client.connect(address).await.err().map(|error| word(&error));
+        let (mut listener, again) = match pair.server.bind(address).await {
+            Ok(listener) => (listener, address),
+            Err(error) => return format!("{taken:?}; {nobody:?}; not again: {}", word(&error)),
+        };
+        let (client, server) = tokio::join!(pair.client.connect(again), listener.accept());
+        let (mut client, mut server) = (client.expect("connects"), server.expect("accepts").stream);
+        server.write_all(b"new").await.unwrap();
+        drop(server);
+        format!("{taken:?}; {nobody:?}; old: {}; new: {}", drain(&mut old).await, drain(&mut client).await)
+    }
+    /// Who was not yet accepted when the listener closed is reset, and not found by the next listener.
+    listener_closes_before_accept(pair) {
+        let (listener, address) = pair.listen().await;
+        let mut waits = pair.client.connect(address).await.expect("connects");
+        drop(listener);
+        let told = drain(&mut waits).await;
+        let mut listener = pair.server.bind(address).await.expect("a free port");
+        let (client, server) = tokio::join!(pair.client.connect(address), listener.accept());
+        let (client, server) = (client.expect("connects"), server.expect("accepts").stream);
+        let same = client.local_addr().ok() == server.peer_addr().ok();
+        format!("{told}; the next one is accepted: {same}")
+    }
     /// An answer that crosses the client's drop.
     drop_crosses_answer(pair) {
         let (client, mut server) = pair.connect().await;

@@ -67,6 +67,23 @@ expect:
   - {client: {step: crowd, connections: 1000, done: true}, proves: [TCP-13]}
 ";
 
+/// 20 requests on one connection of HTTP/1.1, told apart on both sides of mesh TLS, judged at both ends, on the wire and in metrics.
+pub(crate) const HTTP: &str = "
+about: Twenty requests on one connection.
+mesh: {mtls: strict}
+pods:
+  web: {}
+  backend: {protocol: http, app: {http: {\"GET /\": {status: 200, headers: {x-answer: one}, body: ok}}}}
+steps: [{id: get, from: web, to: backend, http: {get: /, headers: {x-question: one}, times: 20}}]
+expect:
+  - client: {step: get, answers: 20, status: 200, headers: {x-answer: one, server: envoy}, body: ok, whole: true, protocol: HTTP/1.1}
+    app: {requests: 20, method: GET, path: /, headers: {x-question: one, x-kuma-tags: absent}, whole: true, protocol: HTTP/1.1}
+    proves: [HTTP-1]
+  - {wire: {link: web.proxy->backend.proxy, outer: mesh-tls, inner: http/2, requests: 20, answer_headers: {\":status\": 200}}, proves: [HTTP-2]}
+  - {metrics: {at: web.proxy, valid: true, http.requests: 20, http.responses.2xx: 20}, proves: [MET-2, MET-8]}
+  - {metrics: {at: backend.proxy, valid: true, http.requests: 20, http.responses.2xx: 20}, proves: [MET-2, MET-8]}
+";
+
 /// A case of these.
 pub(crate) fn case(text: &str) -> Scenario {
     let mut cases =

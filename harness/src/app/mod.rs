@@ -32,7 +32,7 @@ pub mod tap;
 mod testing;
 pub mod tls;
 
-pub(crate) use receive::quote;
+pub(crate) use receive::{quote, quote_up_to};
 
 pub use client::{Client, Held};
 pub use kit::Kit;

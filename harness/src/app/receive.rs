@@ -240,7 +240,12 @@ fn clamp(n: u64) -> usize {
 
 /// Bytes in words: quoted text with escapes, cut where it gets long.
 pub(crate) fn quote(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(QUOTED)];
-    let more = if bytes.len() > QUOTED { "…" } else { "" };
+    quote_up_to(QUOTED, bytes)
+}
+
+/// As [`quote`], cut after `most` bytes.
+pub(crate) fn quote_up_to(most: usize, bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(most)];
+    let more = if bytes.len() > most { "…" } else { "" };
     format!("\"{}{more}\"", shown.escape_ascii())
 }

@@ -42,7 +42,12 @@ impl Play {
         let jobs = self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let total = work.len();
         let bar = progress(total);
-        let queue = Mutex::new(work.into_iter().enumerate());
+        let mut queue: Vec<_> = work.into_iter().enumerate().collect();
+        if !self.fail_fast {
+            // The long ones first, so that in the end nobody waits for one of them.
+            queue.sort_by_key(|(_, (case, _))| !cases[*case].large);
+        }
+        let queue = Mutex::new(queue.into_iter());
         let enough = AtomicBool::new(false);
         let (done, finished) = mpsc::channel();
         let mut results: Vec<Option<CaseResult>> = (0..total).map(|_| None).collect();

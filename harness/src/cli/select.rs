@@ -57,7 +57,7 @@ impl Select {
 pub(super) fn find(scenarios: &std::path::Path, wanted: &[String]) -> Result<Vec<Scenario>, u8> {
     scenario::find(scenarios, wanted).map_err(|diagnostics| {
         // Without a standard error there is nobody to tell.
-        let _ = write!(anstream::stderr().lock(), "{}", diagnostics.render(colours()));
+        let _ = writeln!(anstream::stderr().lock(), "{}", diagnostics.render(colours()));
         BAD_INPUT
     })
 }

@@ -87,18 +87,30 @@ fn joined(line: &str, values: &[String], separator: char) -> bool {
     }
 }
 
-/// Whether a text is as a pattern, in which `*` stands for any run of characters.
+/// Whether a text is as a pattern, in which `*` stands for any run of characters and `?` for one.
 fn glob(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        // The earliest place leaves most to those that follow.
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut read) = (0, 0);
+    // The last star, and where its run ends so far.
+    let mut star = None;
+    while read < text.len() {
+        match (pattern.get(at), star) {
+            (Some('*'), _) => {
+                star = Some((at, read));
+                at += 1;
+            }
+            (Some(wanted), _) if *wanted == '?' || *wanted == text[read] => {
+                at += 1;
+                read += 1;
+            }
+            (_, Some((place, end))) => {
+                star = Some((place, end + 1));
+                (at, read) = (place + 1, end + 1);
+            }
+            (_, None) => return false,
+        }
     }
-    rest.ends_with(last)
+    pattern[at..].iter().all(|rest| *rest == '*')
 }
 
 /// What must be, in words.
@@ -118,7 +130,7 @@ fn found(lines: &[impl AsRef<str>]) -> String {
 }
 
 fn list(values: &[impl AsRef<str>], between: &str) -> String {
-    values.iter().map(|value| words::quote(value.as_ref().as_bytes())).collect::<Vec<_>>().join(between)
+    values.iter().map(|value| words::whole(value.as_ref().as_bytes())).collect::<Vec<_>>().join(between)
 }
 
 #[cfg(test)]

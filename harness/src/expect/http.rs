@@ -82,6 +82,7 @@ fn judge(
     let began = id.and_then(|id| scene::began(moment, id)).map(|(_, at)| at);
     let judge = Judge { check, moment, is_client, began, exchanges };
     let mut findings = judge.counts();
+    judge.foreign(&mut findings);
     for exchange in judge.exchanges.iter().filter(|exchange| judge.is_asked_about(exchange)) {
         judge.status(exchange, &mut findings);
         judge.request(exchange, &mut findings);
@@ -120,6 +121,9 @@ impl Judge<'_> {
 
     /// What is missing where an answer (client) or a request (app) is asked about.
     fn nothing(&self, exchange: &Exchange) -> String {
+        if let Some(what) = &exchange.foreign {
+            return format!("bytes that are no HTTP: {what}");
+        }
         match (&exchange.failed, self.is_client) {
             (Some(failed), true) => format!("no answer: {}", failed.what),
             (None, true) if exchange.request.is_some() => "no answer".into(),
@@ -167,6 +171,27 @@ impl Judge<'_> {
             }
         }
         findings
+    }
+
+    /// An end that hears HTTP hears nothing else: bytes that nobody can read are not the same as no bytes. Where nothing is to come, what came in
+    /// its stead is not looked at here.
+    fn foreign(&self, findings: &mut Vec<Finding>) {
+        let (argument, counted) = if self.is_client {
+            ("answers", &self.check.answers)
+        } else {
+            ("requests", &self.check.requests)
+        };
+        if counted.as_ref().is_some_and(words::is_none) {
+            return;
+        }
+        // One that is asked about and not there is told of by what is asked.
+        let told = |exchange: &&Exchange| counted.is_some() || self.head(exchange).is_some();
+        for exchange in self.exchanges.iter().filter(told) {
+            if let Some(what) = &exchange.foreign {
+                let found = format!("bytes that are no HTTP: {what}");
+                findings.push(finding(self.what(argument, exchange), "HTTP", found, exchange.last));
+            }
+        }
     }
 
     fn status(&self, exchange: &Exchange, findings: &mut Vec<Finding>) {

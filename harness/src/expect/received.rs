@@ -99,7 +99,9 @@ fn shown<'a>(connection: &Connection<'a>, of: impl Fn(&'a Seen) -> Option<(u64, 
 fn describe(known: &Known) -> String {
     match known.bytes {
         0 => "nothing".into(),
-        bytes if known.head.len() as u64 == bytes && bytes <= 64 => words::quote(&known.head),
+        bytes if known.head.len() as u64 == bytes && bytes <= words::WHOLE as u64 => {
+            words::whole(&known.head)
+        }
         bytes => format!("{bytes} bytes, first {}", words::quote(&known.head)),
     }
 }

@@ -22,6 +22,14 @@ pub(super) fn allows(wanted: &Count, n: u64) -> bool {
     wanted.allows(Some(n)) || (n == 0 && *wanted == Count::Absent)
 }
 
+/// Whether a number may only be zero.
+pub(super) fn is_none(wanted: &Count) -> bool {
+    match wanted {
+        Count::Absent => true,
+        Count::Within(ranges) => ranges.iter().all(|(_, most)| *most == 0),
+    }
+}
+
 pub(super) fn count(count: &Count) -> String {
     match count {
         Count::Absent => "absent".into(),
@@ -62,7 +70,7 @@ pub(crate) fn nanos(time: Nanos) -> String {
 pub(super) fn payload(payload: &Payload) -> String {
     match payload {
         Payload::Literal(bytes) if bytes.is_empty() => "nothing".into(),
-        Payload::Literal(bytes) => quote(bytes),
+        Payload::Literal(bytes) => whole(bytes),
         Payload::Pattern { len, seed } => format!("{len} bytes of pattern {seed}"),
     }
 }
@@ -80,4 +88,12 @@ pub(super) fn or_none(value: Option<impl Display>) -> String {
     value.map_or_else(|| "none".into(), |value| value.to_string())
 }
 
-pub(super) use crate::app::quote;
+/// Text of a few lines is quoted whole: that is what a person compares. The longest fields (`x-forwarded-client-cert`) fit.
+pub(super) const WHOLE: usize = 400;
+
+/// Bytes quoted, whole up to [`WHOLE`].
+pub(super) fn whole(bytes: &[u8]) -> String {
+    quote_up_to(WHOLE, bytes)
+}
+
+pub(super) use crate::app::{quote, quote_up_to};

@@ -167,7 +167,7 @@ pub enum FieldMatch {
     /// `once`: exactly one field line, whatever its value.
     Once,
     /// `[a, b]`: these values in this order, on one line (joined by commas, cookies by `; `) or several; `set-cookie` on several only. A word: one
-    /// value. `*` stands for any run of characters.
+    /// value. `*` stands for any run of characters, `?` for one.
     Values(Vec<String>),
     /// `{any: [..]}`: one value, one of these.
     Any(Vec<String>),

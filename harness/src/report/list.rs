@@ -8,12 +8,18 @@ use crate::language::Scenario;
 use crate::requirements::Requirements;
 use crate::select::features;
 
-/// For people, with ANSI styles: three lines a case.
+/// For people, with ANSI styles: cases that show the same have their names above one another.
 #[must_use]
 pub fn pretty(contract: &Requirements, cases: &[Scenario]) -> String {
     let mut text = String::new();
-    for case in cases {
-        put(&mut text, format_args!("{STRONG}{}{STRONG:#}\n", case.name));
+    // The cases of a matrix show the same.
+    let alike =
+        |a: &Scenario, b: &Scenario| a.file == b.file && a.about == b.about && a.clauses() == b.clauses();
+    for group in cases.chunk_by(alike) {
+        for case in group {
+            put(&mut text, format_args!("{STRONG}{}{STRONG:#}\n", case.name));
+        }
+        let Some(case) = group.first() else { continue };
         text.push_str(&wrapped(&case.about, 2));
         let (clauses, features) = (case.clauses().join(", "), features(contract, case).join(", "));
         let line = wrapped(&format!("proves {clauses}; features {features}"), 2);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::text::hung;
 use crate::expect::Run;
 use crate::observe::observation::{BodyFacts, HttpEvent};
 use crate::observe::{Nanos, Observation, Role, Seen};
@@ -19,6 +20,8 @@ pub(super) fn table(run: &Run, places: &[usize]) -> String {
     };
     let mut text = String::new();
     let mut gap = false;
+    let rows = run.observations.iter().enumerate().filter(|(index, _)| shown(*index));
+    let width = rows.map(|(_, observation)| who(observation).chars().count()).max().unwrap_or(0);
     for (index, observation) in run.observations.iter().enumerate() {
         if !shown(index) {
             gap = true;
@@ -30,7 +33,12 @@ pub(super) fn table(run: &Run, places: &[usize]) -> String {
         let mark = if places.contains(&index) { "▶" } else { " " };
         let (time, who, what) = (seconds(observation.at), who(observation), what(&observation.seen));
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "    {mark} {time:>14}  {who:<28}  {what}");
+        let _ = writeln!(text, "    {mark} {time:>11}  {who:<width$}  {what}");
+        if places.contains(&index) {
+            for line in closer(&observation.seen) {
+                let _ = writeln!(text, "{:22}{}", "", hung(&line, 24));
+            }
+        }
     }
     text
 }
@@ -87,7 +95,9 @@ fn what(seen: &Seen) -> String {
 fn http(event: &HttpEvent) -> String {
     let over = |what: &str, body: &BodyFacts| {
         let how = if body.whole { "whole" } else { "cut" };
-        format!("{what} {how}, {} bytes", body.flow.bytes)
+        let head = hex::decode(&body.flow.head).unwrap_or_default();
+        let head = if head.is_empty() { String::new() } else { format!("  {}", quoted(&text(&head))) };
+        format!("{what} {how}, {} bytes{head}", body.flow.bytes)
     };
     match event {
         HttpEvent::Request(head) => format!("{} {} {}", head.method, head.path, head.protocol),
@@ -100,16 +110,53 @@ fn http(event: &HttpEvent) -> String {
     }
 }
 
+/// What a person wants to see of the observation that a finding points at: the fields of a head, the beginning of a body.
+fn closer(seen: &Seen) -> Vec<String> {
+    const LINES: usize = 24;
+    const MOST: usize = 400;
+    let Seen::Http { event, .. } = seen else { return Vec::new() };
+    let line = |(name, value): &(String, String)| format!("{name}: {}", cut(value, MOST));
+    let mut lines: Vec<String> = match event {
+        HttpEvent::Request(head) => {
+            let authority = head.authority.iter().map(|authority| format!("(authority) {authority}"));
+            authority.chain(head.headers.iter().map(line)).collect()
+        }
+        HttpEvent::Response(head) => head.headers.iter().map(line).collect(),
+        HttpEvent::RequestBody(body) | HttpEvent::ResponseBody(body) => {
+            let head = text(&hex::decode(&body.flow.head).unwrap_or_default());
+            let head = (head.chars().count() > QUOTED).then(|| format!("\"{}\"", cut(&head, MOST)));
+            head.into_iter().chain(body.trailers.iter().map(line)).collect()
+        }
+        _ => Vec::new(),
+    };
+    if let Some(more) = lines.len().checked_sub(LINES).filter(|more| *more > 0) {
+        lines.truncate(LINES);
+        lines.push(format!("… and {more} more"));
+    }
+    lines
+}
+
 fn names(peer: &[String]) -> String {
     if peer.is_empty() { String::new() } else { format!(", the other end is {}", peer.join(", ")) }
 }
 
+/// Characters that a row shows of what was sent.
+const QUOTED: usize = 24;
+
 /// The first characters, on one line.
 fn quoted(head: &str) -> String {
-    const MOST: usize = 24;
-    let mut text: String = head.chars().take(MOST).collect::<String>().escape_debug().to_string();
-    if head.chars().count() > MOST {
-        text.push('…');
+    format!("\"{}\"", cut(head, QUOTED))
+}
+
+/// The first `most` characters, with escapes.
+fn cut(text: &str, most: usize) -> String {
+    let mut shown: String = text.chars().take(most).collect::<String>().escape_debug().to_string();
+    if text.chars().nth(most).is_some() {
+        shown.push('…');
     }
-    format!("\"{text}\"")
+    shown
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,11 +1,13 @@
 //! Reports for people: failures first and whole, then one line an area, then the sum.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
 use super::Summary;
 use super::observations::{seconds, table};
+use super::text::{hung, wrapped};
 use crate::expect::Finding;
 use crate::language::Level;
 use crate::language::Scenario;
@@ -59,7 +61,7 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
         format_args!("{style}{label}{style:#} {STRONG}{name}{STRONG:#}  {FAINT}seed {seed}{FAINT:#}\n"),
     );
     if let Some(scenario) = scenario {
-        put(&mut text, format_args!("  {}\n", scenario.about));
+        text.push_str(&wrapped(&scenario.about, 2));
     }
     if let Verdict::Broken(reason) = &result.verdict.verdict {
         for line in reason.lines() {
@@ -102,25 +104,33 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
             format_args!("\n  {FAINT}what was seen (virtual time){FAINT:#}\n{}", table(&case.run, &places)),
         );
     }
-    put(&mut text, format_args!("\n  {FAINT}reproduce:{FAINT:#} cargo conform run '{name}' --seed {seed}\n"));
+    // A case of a file that stands elsewhere is not found by its name.
+    let place = match scenario {
+        Some(scenario) if !is_in_project(&scenario.file) => scenario.file.display().to_string(),
+        _ => name.clone(),
+    };
+    put(
+        &mut text,
+        format_args!("\n  {FAINT}reproduce:{FAINT:#} cargo conform run '{place}' --seed {seed}\n"),
+    );
     text
+}
+
+/// Whether a scenario's file is one of the project's.
+fn is_in_project(file: &Path) -> bool {
+    file.components().any(|part| part.as_os_str() == "scenarios")
 }
 
 fn findings(text: &mut String, findings: &[Finding], places: &mut Vec<usize>) {
     for finding in findings.iter().take(FINDINGS_MAX) {
         put(text, format_args!("      {STRONG}{}{STRONG:#}\n", finding.what));
-        put(text, format_args!("        expected  {}\n", finding.expected));
-        put(text, format_args!("        found     {}\n", indented(&finding.found)));
+        put(text, format_args!("        expected  {}\n", hung(&finding.expected, 18)));
+        put(text, format_args!("        found     {}\n", hung(&finding.found, 18)));
         places.extend(finding.observation);
     }
     if let Some(more) = findings.len().checked_sub(FINDINGS_MAX).filter(|more| *more > 0) {
         put(text, format_args!("      … and {more} more\n"));
     }
-}
-
-/// Later lines of a text stand under its first.
-fn indented(text: &str) -> String {
-    text.replace('\n', "\n                  ")
 }
 
 fn areas(text: &mut String, summary: &Summary) {

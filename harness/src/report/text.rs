@@ -29,6 +29,25 @@ pub(super) fn wrapped(text: &str, indent: usize) -> String {
     lines
 }
 
+/// A text whose later lines stand `indent` blanks from the left, as its first does where it is put; lines that do not fit are broken anywhere, since
+/// blanks may matter.
+#[must_use]
+pub(super) fn hung(text: &str, indent: usize) -> String {
+    let room = WIDTH.saturating_sub(indent).max(1);
+    let mut hung = String::new();
+    for line in text.split('\n') {
+        let line: Vec<char> = line.chars().collect();
+        // An empty line is one, too.
+        for piece in line.chunks(room).chain(line.is_empty().then_some(&[][..])) {
+            if !hung.is_empty() {
+                put(&mut hung, format_args!("\n{:indent$}", ""));
+            }
+            hung.extend(piece);
+        }
+    }
+    hung
+}
+
 /// Writing to a String cannot fail.
 pub(super) fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
     let _ = text.write_fmt(line);
@@ -36,7 +55,18 @@ pub(super) fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{WIDTH, wrapped};
+    use super::{WIDTH, hung, wrapped};
+
+    #[test]
+    fn long_lines_hang_under_their_first() {
+        assert_eq!(hung("one\ntwo", 4), "one\n    two");
+        let text = "é b".repeat(60);
+        let lines = hung(&text, 18);
+        assert_eq!(lines.replace("\n                  ", ""), text);
+        assert_eq!(lines.lines().next().map(|line| line.chars().count()), Some(WIDTH - 18));
+        assert!(lines.lines().all(|line| line.chars().count() <= WIDTH));
+        assert_eq!(hung("", 18), "");
+    }
 
     #[test]
     fn lines_fit_and_no_word_is_lost() {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::kernel::Segment;
+use super::segment::Segment;
 use crate::language::Link;
 use crate::observe::Nanos;
 use crate::observe::wire::{Capture, CapturedPacket};

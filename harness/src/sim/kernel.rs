@@ -8,6 +8,8 @@
 //!   the caller did not take is kept here ([`End::surplus`]).
 //! * A RST destroys data that was received and not read: the scheduler moves it here first ([`Sockets::rescue`]).
 //! * There is no SO_LINGER: a reset is asked of the scheduler ([`Sockets::take_resets`]), which sends what the kernel already took, then a RST.
+//! * A port stays taken as long as connections of it are not over, whoever listened: a listener that is closed is kept, deaf, and the next one
+//!   at its address is the same ([`Sockets::deafen`]). Linux asks only whether somebody listens (SO_REUSEADDR).
 //! * Retransmission counts egress calls, not time: it is off, and loss is the delay that a retransmission costs (see [`super::link`]).
 
 use std::cell::RefCell;
@@ -18,15 +20,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::sync::Notify;
 use turmoil_net::shim::tokio::net::{TcpListener, TcpStream};
 use turmoil_net::{
     EnterGuard, HostId, KernelConfig, Net, NetstatState, Packet, TcpFlags, TcpSegment, Transport,
 };
+
+use super::segment::{Flags, Segment, Tuple};
 
 /// What the kernel buffers a direction, and the largest window.
 const BUFFER: usize = 64 * 1024;
@@ -35,109 +39,54 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]);
 }
 
-/// Both ends of a connection as one of them sees it: its own address first.
-pub(super) type Tuple = (SocketAddrV4, SocketAddrV4);
-
 /// A host of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Host(HostId);
 
-/// A TCP segment in flight.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Segment {
-    pub(super) src: SocketAddrV4,
-    pub(super) dst: SocketAddrV4,
-    pub(super) seq: u32,
-    pub(super) ack: u32,
-    pub(super) flags: Flags,
-    pub(super) window: u16,
-    pub(super) payload: Bytes,
+fn segment_of(packet: Packet) -> Option<Segment> {
+    let (IpAddr::V4(src), IpAddr::V4(dst), Transport::Tcp(tcp)) = (packet.src, packet.dst, packet.payload)
+    else {
+        return None;
+    };
+    let bit = |set: bool, bit: u8| if set { bit } else { 0 };
+    let flags = bit(tcp.flags.fin, Flags::FIN)
+        | bit(tcp.flags.syn, Flags::SYN)
+        | bit(tcp.flags.rst, Flags::RST)
+        | bit(tcp.flags.psh, Flags::PSH)
+        | bit(tcp.flags.ack, Flags::ACK);
+    Some(Segment {
+        src: SocketAddrV4::new(src, tcp.src_port),
+        dst: SocketAddrV4::new(dst, tcp.dst_port),
+        seq: tcp.seq,
+        ack: tcp.ack,
+        flags: Flags(flags),
+        window: tcp.window,
+        payload: tcp.payload,
+    })
 }
 
-/// Control bits, as in the TCP header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Flags(pub(super) u8);
-
-impl Flags {
-    pub(super) const FIN: u8 = 1;
-    pub(super) const SYN: u8 = 2;
-    pub(super) const RST: u8 = 4;
-    pub(super) const PSH: u8 = 8;
-    pub(super) const ACK: u8 = 16;
-
-    pub(super) fn has(self, bit: u8) -> bool {
-        self.0 & bit != 0
-    }
-
-    /// The first packet of a connection.
-    pub(super) fn opens(self) -> bool {
-        self.has(Self::SYN) && !self.has(Self::ACK)
-    }
-}
-
-impl Segment {
-    /// A reset of the connection `from` sees.
-    pub(super) fn reset(from: Tuple, seq: u32, ack: u32) -> Self {
-        let flags = Flags(Flags::RST | Flags::ACK);
-        Self { src: from.0, dst: from.1, seq, ack, flags, window: 0, payload: Bytes::new() }
-    }
-
-    /// The connection as the receiver sees it.
-    pub(super) fn receiver(&self) -> Tuple {
-        (self.dst, self.src)
-    }
-
-    /// The connection as the sender sees it.
-    pub(super) fn sender(&self) -> Tuple {
-        (self.src, self.dst)
-    }
-
-    fn from_packet(packet: Packet) -> Option<Self> {
-        let (IpAddr::V4(src), IpAddr::V4(dst), Transport::Tcp(tcp)) =
-            (packet.src, packet.dst, packet.payload)
-        else {
-            return None;
-        };
-        let bit = |set: bool, bit: u8| if set { bit } else { 0 };
-        let flags = bit(tcp.flags.fin, Flags::FIN)
-            | bit(tcp.flags.syn, Flags::SYN)
-            | bit(tcp.flags.rst, Flags::RST)
-            | bit(tcp.flags.psh, Flags::PSH)
-            | bit(tcp.flags.ack, Flags::ACK);
-        Some(Self {
-            src: SocketAddrV4::new(src, tcp.src_port),
-            dst: SocketAddrV4::new(dst, tcp.dst_port),
-            seq: tcp.seq,
-            ack: tcp.ack,
-            flags: Flags(flags),
-            window: tcp.window,
-            payload: tcp.payload,
-        })
-    }
-
-    fn into_packet(self) -> Packet {
-        let flags = TcpFlags {
-            fin: self.flags.has(Flags::FIN),
-            syn: self.flags.has(Flags::SYN),
-            rst: self.flags.has(Flags::RST),
-            psh: self.flags.has(Flags::PSH),
-            ack: self.flags.has(Flags::ACK),
-            urg: false,
-        };
-        Packet {
-            src: (*self.src.ip()).into(),
-            dst: (*self.dst.ip()).into(),
-            ttl: 64,
-            payload: Transport::Tcp(TcpSegment {
-                src_port: self.src.port(),
-                dst_port: self.dst.port(),
-                seq: self.seq,
-                ack: self.ack,
-                flags,
-                window: self.window,
-                payload: self.payload,
-            }),
-        }
+fn packet_of(segment: Segment) -> Packet {
+    let flags = TcpFlags {
+        fin: segment.flags.has(Flags::FIN),
+        syn: segment.flags.has(Flags::SYN),
+        rst: segment.flags.has(Flags::RST),
+        psh: segment.flags.has(Flags::PSH),
+        ack: segment.flags.has(Flags::ACK),
+        urg: false,
+    };
+    Packet {
+        src: (*segment.src.ip()).into(),
+        dst: (*segment.dst.ip()).into(),
+        ttl: 64,
+        payload: Transport::Tcp(TcpSegment {
+            src_port: segment.src.port(),
+            dst_port: segment.dst.port(),
+            seq: segment.seq,
+            ack: segment.ack,
+            flags,
+            window: segment.window,
+            payload: segment.payload,
+        }),
     }
 }
 
@@ -183,16 +132,23 @@ impl Kernel {
     /// Takes all packets that hosts want to send.
     pub(super) fn egress(&mut self, out: &mut Vec<Segment>) {
         self.guard.0.egress_all(&mut self.packets);
-        out.extend(self.packets.drain(..).filter_map(Segment::from_packet));
+        self.sockets.hang_up(out);
+        out.extend(self.packets.drain(..).filter_map(segment_of));
     }
 
     /// Hands a packet to its receiver.
     pub(super) fn deliver(&self, segment: Segment) {
-        self.guard.0.deliver(segment.into_packet());
+        let mut inner = self.sockets.lock();
+        if segment.flags.opens() && inner.deaf.contains_key(&segment.dst) {
+            inner.refusals.push(Segment::reset(segment.receiver(), 0, segment.seq.wrapping_add(1)));
+            return;
+        }
+        drop(inner);
+        self.guard.0.deliver(packet_of(segment));
     }
 
     /// Sockets of a host: (state in netstat's words, own address, other address if connected).
-    pub(super) fn netstat(address: Ipv4Addr) -> Vec<(&'static str, SocketAddr, Option<SocketAddr>)> {
+    pub(super) fn netstat(&self, address: Ipv4Addr) -> Vec<(&'static str, SocketAddr, Option<SocketAddr>)> {
         let name = |state| match state {
             NetstatState::Listen => "LISTEN",
             NetstatState::SynSent => "SYN_SENT",
@@ -205,9 +161,12 @@ impl Kernel {
             NetstatState::Closing => "CLOSING",
             NetstatState::Closed => "CLOSED",
         };
+        let inner = self.sockets.lock();
+        let listens = |state, local| state == Some(NetstatState::Listen) && inner.is_deaf(local);
         turmoil_net::netstat(IpAddr::V4(address))
             .entries
             .into_iter()
+            .filter(|entry| !listens(entry.state, entry.local))
             .filter_map(|entry| entry.state.map(|state| (name(state), entry.local, entry.peer)))
             .collect()
     }
@@ -217,7 +176,7 @@ impl Drop for Kernel {
     fn drop(&mut self) {
         // Streams that outlive the kernel (held by a third party's task) must not call into it.
         self.sockets.alive.store(false, Ordering::Relaxed);
-        self.sockets.lock().resets.clear_forgetting();
+        self.sockets.lock().forget();
     }
 }
 
@@ -235,15 +194,22 @@ pub(super) struct Sockets {
 struct Inner {
     live: BTreeMap<Tuple, Weak<Mutex<End>>>,
     orphans: Vec<Tuple>,
-    resets: Resets,
+    resets: Vec<(Host, Tuple, TcpStream)>,
+    /// Listeners that nobody holds any more, by their address.
+    deaf: BTreeMap<SocketAddrV4, (Host, TcpListener)>,
+    /// Resets that answer those who dialled one of them.
+    refusals: Vec<Segment>,
 }
 
-#[derive(Debug, Default)]
-struct Resets(Vec<(Host, Tuple, TcpStream)>);
+impl Inner {
+    fn is_deaf(&self, address: SocketAddr) -> bool {
+        v4(address).is_ok_and(|address| self.deaf.contains_key(&address))
+    }
 
-impl Resets {
-    fn clear_forgetting(&mut self) {
-        self.0.drain(..).for_each(|(_, _, raw)| std::mem::forget(raw));
+    /// Lets go of the kernel's sockets without telling it.
+    fn forget(&mut self) {
+        self.resets.drain(..).for_each(|(_, _, raw)| std::mem::forget(raw));
+        std::mem::take(&mut self.deaf).into_values().for_each(|(_, raw)| std::mem::forget(raw));
     }
 }
 
@@ -307,8 +273,31 @@ impl Sockets {
 
     /// Resets asked for since the last call. `finish` must be called for each once what the kernel took was sent.
     pub(super) fn take_resets(&self) -> Vec<PendingReset> {
-        let resets = std::mem::take(&mut self.lock().resets.0);
+        let resets = std::mem::take(&mut self.lock().resets);
         resets.into_iter().map(|(host, tuple, raw)| PendingReset { host, tuple, raw }).collect()
+    }
+
+    /// Keeps a listener that its owner closed.
+    fn deafen(&self, host: Host, address: SocketAddrV4, raw: TcpListener) {
+        self.lock().deaf.insert(address, (host, raw));
+    }
+
+    /// Answers those who dialled deaf listeners, or waited there to be accepted.
+    fn hang_up(&self, out: &mut Vec<Segment>) {
+        let mut inner = self.lock();
+        let Inner { deaf, resets, refusals, .. } = &mut *inner;
+        out.append(refusals);
+        for (address, (host, raw)) in deaf {
+            if !self.at(*host) {
+                return;
+            }
+            let mut nobody = Context::from_waker(Waker::noop());
+            while let Poll::Ready(Ok((stream, peer))) = raw.poll_accept(&mut nobody) {
+                // An address of the simulator is never any other.
+                let Ok(peer) = v4(peer) else { continue };
+                resets.push((*host, (*address, peer), stream));
+            }
+        }
     }
 }
 
@@ -343,7 +332,13 @@ pub(super) struct KernelListener {
 
 impl KernelListener {
     pub(super) async fn bind(sockets: Arc<Sockets>, host: Host, address: SocketAddrV4) -> io::Result<Self> {
-        let raw = Scoped::new(Arc::clone(&sockets), host, TcpListener::bind(SocketAddr::V4(address))).await?;
+        let deaf = sockets.lock().deaf.remove(&address);
+        let raw = match deaf {
+            Some((_, raw)) => raw,
+            None => {
+                Scoped::new(Arc::clone(&sockets), host, TcpListener::bind(SocketAddr::V4(address))).await?
+            }
+        };
         Ok(Self { host, sockets, raw: Some(raw) })
     }
 
@@ -367,12 +362,16 @@ impl KernelListener {
 impl Drop for KernelListener {
     fn drop(&mut self) {
         let Some(raw) = self.raw.take() else { return };
-        if self.sockets.at(self.host) {
-            drop(raw);
-            self.sockets.touch();
-        } else {
+        if !self.sockets.at(self.host) {
             std::mem::forget(raw);
+            return;
         }
+        match raw.local_addr().and_then(v4) {
+            Ok(address) if !address.ip().is_unspecified() => self.sockets.deafen(self.host, address, raw),
+            // Who dials it cannot be told by address: it stays the kernel's, port and all.
+            _ => drop(raw),
+        }
+        self.sockets.touch();
     }
 }
 
@@ -524,7 +523,7 @@ impl KernelStream {
         // As Linux: closing with data unread is a reset. The kernel sees to its own buffer, not to ours.
         reset |= !end.surplus.is_empty();
         if reset && !end.reset {
-            inner.resets.0.push((end.host, self.tuple, raw));
+            inner.resets.push((end.host, self.tuple, raw));
         } else {
             drop(raw);
             inner.orphans.push(self.tuple);

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::kernel::{Flags, Segment, Tuple};
 use super::random::{Draws, Random};
+use super::segment::{Flags, Segment, Tuple};
 use super::topology::Kind;
 use crate::language::{Condition, Direction, Latency};
 use crate::observe::Nanos;

@@ -8,6 +8,7 @@
 //! * `link` — latency, bandwidth, loss, segmentation, hold, blackhole, refuse.
 //! * [`capture`] — packets and their digests.
 //! * [`clock`], [`crypto`], [`random`] — virtual time, seeded TLS, named random streams.
+//! * `segment` — TCP segments.
 //! * `kernel` — the TCP kernel, and what it takes to make it behave as Linux does.
 
 pub mod capture;
@@ -21,4 +22,5 @@ mod panic;
 pub mod random;
 pub mod run;
 pub mod scheduler;
+mod segment;
 pub mod topology;

@@ -15,9 +15,10 @@ use tokio::time::sleep_until;
 
 use super::capture::{Recorder, TraceHash};
 use super::clock::SimClock;
-use super::kernel::{Flags, Kernel, Segment, Sockets, Tuple};
+use super::kernel::{Kernel, Sockets};
 use super::link::{self, Fate, Lane, LanePair};
 use super::random::Draws;
+use super::segment::{Flags, Segment, Tuple};
 use super::topology::{HostId, Topology};
 use crate::language::{Condition, Direction, Fault, Link, When};
 use crate::observe::Nanos;
@@ -245,7 +246,7 @@ impl Wires {
         let mut by_state = BTreeMap::new();
         let state = self.state();
         let Some(address) = state.topology.get(host).addresses.first() else { return by_state };
-        for (name, local, remote) in Kernel::netstat(*address) {
+        for (name, local, remote) in state.kernel.netstat(*address) {
             if counts(name, local, remote) {
                 *by_state.entry(name.to_owned()).or_default() += 1;
             }
@@ -258,13 +259,11 @@ impl Wires {
     pub fn describe_sockets(&self, host: HostId) -> Vec<String> {
         let state = self.state();
         let Some(address) = state.topology.get(host).addresses.first() else { return Vec::new() };
-        Kernel::netstat(*address)
-            .into_iter()
-            .map(|(name, local, peer)| match peer {
-                Some(peer) => format!("{name} {local} <-> {peer}"),
-                None => format!("{name} {local}"),
-            })
-            .collect()
+        let lines = state.kernel.netstat(*address).into_iter().map(|(name, local, peer)| match peer {
+            Some(peer) => format!("{name} {local} <-> {peer}"),
+            None => format!("{name} {local}"),
+        });
+        lines.collect()
     }
 
     /// Ends the recording and takes it.
@@ -525,7 +524,7 @@ impl State {
     fn still_sending(&self, (local, remote): Tuple) -> bool {
         let Some(owner) = self.topology.owner(*local.ip()) else { return false };
         let Some(address) = self.topology.get(owner).addresses.first() else { return false };
-        Kernel::netstat(*address).into_iter().any(|(state, l, r)| {
+        self.kernel.netstat(*address).into_iter().any(|(state, l, r)| {
             l == local.into()
                 && r == Some(remote.into())
                 && matches!(state, "FIN_WAIT1" | "LAST_ACK" | "CLOSING")

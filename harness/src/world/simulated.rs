@@ -11,7 +11,7 @@ use rustls::crypto::CryptoProvider;
 use tokio::time::{Instant, sleep};
 
 use super::Ground;
-use super::stage::{Played, SetUpError, Stage};
+use super::stage::{SetUpError, Stage};
 use crate::app::tls::Entropy;
 use crate::dataplane::Dataplane;
 use crate::expect::Run;
@@ -82,7 +82,7 @@ pub fn play<D: Dataplane<SimNetwork>>(
     let shared = Arc::clone(&scenario);
     let outcome = run(config, topology.clone(), move |sim| async move {
         let stage = Stage::set_up(Simulated(sim), shared, dataplane).await?;
-        Ok::<Played, SetUpError>(stage.play().await)
+        stage.play().await
     })?;
     let (dataplane_panics, others): (Vec<_>, Vec<_>) =
         outcome.panics.into_iter().partition(|panic| is_sidecar(&topology, panic));
@@ -203,5 +203,66 @@ impl Entropy for Seeded {
 
     fn key_pair(&self) -> Result<rcgen::KeyPair, rcgen::Error> {
         crypto::key_pair()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::dataplane::{Pod, Seams, Sidecar, StartError};
+
+    /// A dataplane whose sidecars start so often, and never again.
+    struct Starts(AtomicU32);
+
+    struct Idle;
+
+    impl Dataplane<SimNetwork> for Starts {
+        type Sidecar = Idle;
+
+        fn name(&self) -> &str {
+            "starts"
+        }
+
+        async fn start(&self, pod: Pod, _: Seams<SimNetwork>) -> Result<Idle, StartError> {
+            let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            left.map(|_| Idle).map_err(|_| StartError { pod: pod.name, reason: "no more".into() })
+        }
+    }
+
+    impl Sidecar for Idle {
+        async fn drain(&self) {}
+
+        fn stop(&self) {}
+
+        fn metrics(&self) -> Option<(SocketAddr, &str)> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_set_up_breaks_the_case() {
+        let text = "
+about: A sidecar that comes back.
+mesh: {mtls: disabled}
+pods: {web: {}}
+steps:
+  - parallel:
+      - {id: crash, proxy: {pod: web, do: crash}}
+      - {wait: 1s}
+  - parallel:
+      - {id: again, proxy: {pod: web, do: start}}
+      - {wait: 1s}
+";
+        let scenarios = crate::scenario::parse("again", Path::new("again.yaml"), text).unwrap();
+        let play = |starts: u32| play(&scenarios[0], Arc::new(Starts(starts.into())), &Config::default());
+        assert!(play(2).is_ok());
+        let CaseError::SetUp(error) = play(1).unwrap_err() else { panic!("the set-up fails") };
+        let told = "the set-up failed: step `again`: the sidecar of web did not start: no more";
+        assert_eq!(error.to_string(), told);
+        assert!(matches!(play(0), Err(CaseError::SetUp(_))));
     }
 }

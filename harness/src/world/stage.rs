@@ -38,6 +38,11 @@ impl SetUpError {
     pub(super) fn new(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
+
+    /// The same, told with the step that it happened in.
+    pub(super) fn in_step(self, id: &str) -> Self {
+        Self(format!("step `{id}`: {}", self.0))
+    }
 }
 
 /// What a played scenario leaves, besides packets.
@@ -114,22 +119,26 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     }
 
     /// Plays the steps, waits for quiet, collects what the bottom's expectations need, and takes everything down.
-    pub async fn play(self) -> Played {
+    ///
+    /// # Errors
+    /// What a step needs could not be set up.
+    pub async fn play(self) -> Result<Played, SetUpError> {
         let steps = &self.scenario.steps;
-        if timeout(self.scenario.deadline, self.run_steps(steps)).await.is_err() {
-            self.log.did(None, DEADLINE);
+        match timeout(self.scenario.deadline, self.run_steps(steps)).await {
+            Ok(ran) => ran?,
+            Err(_) => self.log.did(None, DEADLINE),
         }
         lock(&self.held).clear();
         self.ground.settle(QUIET_FOR, RESTLESS).await;
         self.log.did(None, QUIET);
         self.collect(None, &self.scenario.expect).await;
         self.take_down().await;
-        Played {
+        Ok(Played {
             observations: self.log.take(),
             scrapes: std::mem::take(&mut *lock(&self.scrapes)),
             sockets: std::mem::take(&mut *lock(&self.sockets)),
             key_log: self.secrets.take(),
-        }
+        })
     }
 
     /// Lets what a step set in motion come to rest.

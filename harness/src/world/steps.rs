@@ -22,29 +22,35 @@ type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     /// Runs steps one after the other.
-    pub(super) async fn run_steps(&self, steps: &[Step]) {
+    ///
+    /// # Errors
+    /// What a step needs could not be set up: the rest would be judged on a world that the scenario does not mean.
+    pub(super) async fn run_steps(&self, steps: &[Step]) -> Result<(), SetUpError> {
         for step in steps {
-            self.run_step(step).await;
+            self.run_step(step).await?;
             tokio::time::sleep(BETWEEN_STEPS).await;
         }
+        Ok(())
     }
 
-    fn run_step<'a>(&'a self, step: &'a Step) -> Work<'a, ()> {
+    fn run_step<'a>(&'a self, step: &'a Step) -> Work<'a, Result<(), SetUpError>> {
         Box::pin(async move {
             let id = Some(step.id.as_str());
             if !step.after.is_zero() {
                 tokio::time::sleep(step.after).await;
             }
             self.log.world(id, Seen::StepBegan);
-            if let Err(error) = self.act(step).await {
-                self.log.did(id, error.to_string());
-            }
+            // A step of steps leaves it to the one that failed to be named.
+            let is_whole = !matches!(step.verb, Verb::Parallel(_));
+            let acted = self.act(step).await;
+            acted.map_err(|error| if is_whole { error.in_step(&step.id) } else { error })?;
             self.log.world(id, Seen::StepEnded);
             if !step.expect.is_empty() {
                 self.settle().await;
                 self.log.world(id, Seen::StepSettled);
                 self.collect(id, &step.expect).await;
             }
+            Ok(())
         })
     }
 
@@ -84,7 +90,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             }
             Verb::Wait(duration) => tokio::time::sleep(*duration).await,
             Verb::Proxy { pod, act } => self.act_on_proxy(id, pod, *act).await?,
-            Verb::Parallel(steps) => join_all(steps.iter().map(|step| self.run_step(step)).collect()).await,
+            Verb::Parallel(steps) => join_all(steps.iter().map(|step| self.run_step(step)).collect()).await?,
             Verb::Nothing => {}
         }
         Ok(())
@@ -142,11 +148,22 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     }
 }
 
-/// Runs all at once, polled in order; few enough that each wake may poll all of them.
-async fn join_all(mut works: Vec<Work<'_, ()>>) {
+/// Runs all at once until one fails, polled in order; few enough that each wake may poll all of them.
+async fn join_all<E>(mut works: Vec<Work<'_, Result<(), E>>>) -> Result<(), E> {
     std::future::poll_fn(|cx| {
-        works.retain_mut(|work| work.as_mut().poll(cx).is_pending());
-        if works.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        let mut failed = None;
+        works.retain_mut(|work| match work.as_mut().poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(done) => {
+                failed = failed.take().or(done.err());
+                false
+            }
+        });
+        match failed {
+            Some(error) => Poll::Ready(Err(error)),
+            None if works.is_empty() => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        }
     })
-    .await;
+    .await
 }

@@ -21,6 +21,9 @@ pub const MAX_CONNECTIONS: usize = 16_384;
 /// How long accepting rests after an error; without files left it would otherwise spin.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a handshake may still take when the sidecar drains.
+const HANDSHAKE_LINGER: Duration = Duration::from_secs(5);
+
 /// What the connections of one listener share.
 pub(super) struct Route<N: Network> {
     pub(super) gate: Gate,
@@ -112,6 +115,10 @@ impl<N: Network> Connection<N> {
             biased;
             () = route.lifecycle.reached(Phase::Stopped) => return exchange.end(Cause::Stopped),
             admitted = route.gate.admit(stream, &mut exchange) => admitted,
+            () = overstays(&route.lifecycle) => {
+                exchange.tell(&Event::HandshakeTimedOut);
+                None
+            }
         };
         let Some(admitted) = admitted else { return exchange.end(Cause::Refused) };
         let cause = match &route.carry {
@@ -121,6 +128,12 @@ impl<N: Network> Connection<N> {
         // Told when it is over on the wire, so that whoever sees the end in metrics sees closed connections.
         exchange.end(cause);
     }
+}
+
+/// Waits until a draining sidecar has waited long enough for a handshake: its own limit may be hours, and no request waits for it.
+async fn overstays(lifecycle: &Lifecycle) {
+    lifecycle.reached(Phase::Draining).await;
+    tokio::time::sleep(HANDSHAKE_LINGER).await;
 }
 
 /// Carries a connection as opaque bytes.

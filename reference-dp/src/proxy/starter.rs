@@ -97,7 +97,7 @@ impl<N: Network> Starter<'_, N> {
                 let metrics = Arc::new(HttpMetrics::new(self.registry, &names));
                 metrics.configured(endpoints, downstream_expires, upstream_expires);
                 let upstream = self.upstream(cluster)?;
-                let hop = self.hop(direction, policy, idle_timeout, http, upstream, metrics.clone());
+                let hop = self.hop(direction, policy, http, upstream, metrics.clone());
                 (Carry::Requests(Arc::new(hop)), metrics)
             }
             None => {
@@ -119,7 +119,6 @@ impl<N: Network> Starter<'_, N> {
         &self,
         direction: Direction,
         policy: HttpPolicy,
-        idle_timeout: Option<Duration>,
         http: HttpUpstream,
         upstream: Upstream<N>,
         metrics: Arc<HttpMetrics>,
@@ -132,7 +131,6 @@ impl<N: Network> Starter<'_, N> {
             policy,
             upstream: version,
             pool,
-            idle_timeout,
             observer: metrics,
             clock: self.seams.clock.clone(),
             random: self.seams.entropy.provider().secure_random,

@@ -70,7 +70,27 @@ pub(super) fn split(text: &str) -> Vec<Document<'_>> {
 }
 
 pub(super) fn head(source: &Source, document: &Document<'_>) -> Result<Head, Error> {
-    read(source, document)
+    // What stands first is read first: most documents begin so, and need not be read twice.
+    let beginning = beginning(document.text).map(|text| Document { text, first_line: document.first_line });
+    match beginning.map(|beginning| read(source, &beginning)) {
+        Some(Ok(head)) => Ok(head),
+        _ => read(source, document),
+    }
+}
+
+/// The lines up to `type: ..`, if the next one begins another field of the document and thus ends this one. Should they be part of something else,
+/// they are no YAML by themselves.
+fn beginning(text: &str) -> Option<&str> {
+    let mut end = 0;
+    let mut lines = text.split_inclusive('\n');
+    for line in lines.by_ref() {
+        end += line.len();
+        if line.starts_with("type:") {
+            let next = lines.next()?;
+            return next.starts_with(|c: char| c.is_ascii_alphabetic()).then(|| &text[..end]);
+        }
+    }
+    None
 }
 
 /// Reads the document as the kind its head names and adds it to `resources`.

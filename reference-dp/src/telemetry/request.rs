@@ -114,6 +114,8 @@ pub(crate) enum RequestCause {
     UpstreamBroke,
     /// Its time was over in the middle of its answer.
     TimedOut,
+    /// Nothing moved for too long in the middle of its answer.
+    Idle,
     /// The sidecar stopped.
     Stopped,
 }
@@ -269,6 +271,7 @@ impl Request {
             RequestCause::Answered => TryCause::Answered,
             RequestCause::UpstreamBroke => TryCause::Reset,
             RequestCause::TimedOut => TryCause::TimedOut,
+            RequestCause::Idle => TryCause::Idle,
             RequestCause::CallerGone | RequestCause::Stopped => TryCause::Cancelled,
         };
         self.try_ends(self.status, last);

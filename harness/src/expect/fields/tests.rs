@@ -89,6 +89,11 @@ fn stars() {
         ("ab*ba", "aba", false),
         ("*a*", "bab", true),
         ("**", "x", true),
+        ("20??", "2004", true),
+        ("20??", "20", false),
+        ("20??", "20045", false),
+        ("*?", "", false),
+        ("a?*", "ab", true),
         ("", "", true),
         ("", "x", false),
     ] {

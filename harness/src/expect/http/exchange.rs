@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::expect::received;
 use crate::expect::scene::Connection;
-use crate::observe::http1::{self, Framing, Message, Start};
+use crate::expect::words;
+use crate::observe::http1::{self, Framing, Message, Reading, Rest, Start};
 use crate::observe::observation::{BodyFacts, End, Flow, HttpEvent, RequestHead, ResponseHead};
 use crate::observe::{Nanos, Seen};
 
@@ -37,6 +38,8 @@ pub(super) struct Exchange {
     /// When parts of the body that came to this end did; unknown of what is read from bytes.
     pub(super) pieces: Option<Vec<Nanos>>,
     pub(super) failed: Option<Sight<String>>,
+    /// What came to this end at its place, or after its head, and is no HTTP; only of what is read from bytes.
+    pub(super) foreign: Option<String>,
     /// Index of the first observation of it.
     pub(super) first: Option<usize>,
     /// Index of the last observation of it, or of its connection.
@@ -82,10 +85,11 @@ impl Exchange {
 pub(super) fn scripted(connection: &Connection<'_>, is_client: bool) -> Vec<Exchange> {
     let (came, went) = received::heads(connection);
     let (asked, answered) = if is_client { (went, came) } else { (came, went) };
-    let requests: Vec<Message> =
-        http1::requests(&asked).into_iter().filter(|message| !is_preface(message)).collect();
-    let methods: Vec<&str> = requests.iter().map(method).collect();
-    let answers = http1::responses(&answered, &methods);
+    let asked_read = http1::read_requests(&asked);
+    let is_http2 = asked_read.messages.iter().any(is_preface);
+    let requests: Vec<&Message> = asked_read.messages.iter().filter(|message| !is_preface(message)).collect();
+    let methods: Vec<&str> = requests.iter().map(|message| method(message)).collect();
+    let answered_read = http1::read_responses(&answered, &methods);
     let in_order = connection.end() == End::Eof;
 
     let mut exchanges: Vec<Exchange> = Vec::new();
@@ -104,7 +108,7 @@ pub(super) fn scripted(connection: &Connection<'_>, is_client: bool) -> Vec<Exch
         });
     }
     let mut number = 0;
-    for message in &answers {
+    for message in &answered_read.messages {
         let Start::Response { status } = message.start else { continue };
         if exchanges.len() <= number {
             exchanges.push(blank(number));
@@ -122,7 +126,26 @@ pub(super) fn scripted(connection: &Connection<'_>, is_client: bool) -> Vec<Exch
         exchange.response_body = Some(sight(body(message, in_order)));
         number += 1;
     }
+    let foreign = match is_client {
+        _ if is_http2 => None,
+        true => foreign(&answered, &answered_read).map(|what| (number, what)),
+        false => foreign(&asked, &asked_read).map(|what| (requests.len(), what)),
+    };
+    if let Some((place, what)) = foreign {
+        // Where a head came before it, it stands in that one's body.
+        while exchanges.len() <= place.saturating_sub(1) {
+            exchanges.push(blank(exchanges.len()));
+        }
+        exchanges[place.saturating_sub(1)].foreign = Some(what);
+    }
     exchanges
+}
+
+/// Bytes that are no HTTP, or whose framing is broken. What a tunnel carries is its own business.
+fn foreign(bytes: &[u8], read: &Reading) -> Option<String> {
+    let Rest::Foreign(at) = read.rest else { return None };
+    let tunnel = read.messages.last().is_some_and(|message| message.framing == Framing::Tunnel);
+    (!tunnel).then(|| words::quote(bytes.get(at..).unwrap_or_default()))
 }
 
 /// The first bytes of HTTP/2 look like a request of HTTP/1.1 so that nobody takes them for one.

@@ -116,10 +116,11 @@ fn labels(text: &str) -> Result<(Labels, &str), Problem> {
 /// The first quote that no backslash escapes.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
-    for (at, char) in text.char_indices() {
-        match char {
-            '"' if !escaped => return Some(at),
-            '\\' => escaped = !escaped,
+    // No byte of another character is one of these two.
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' if !escaped => return Some(at),
+            b'\\' => escaped = !escaped,
             _ => escaped = false,
         }
     }
@@ -127,6 +128,9 @@ fn closing_quote(text: &str) -> Option<usize> {
 }
 
 fn unescape(text: &str, known: &[char]) -> Result<String, Problem> {
+    if !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(char) = chars.next() {
@@ -163,6 +167,6 @@ fn label_name(name: &str) -> Result<String, Problem> {
 
 /// `[a-zA-Z_:][a-zA-Z0-9_:]*`, without colons for labels.
 fn is_name(name: &str, colons: bool) -> bool {
-    let letter = |c: char| c.is_ascii_alphabetic() || c == '_' || (colons && c == ':');
-    name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
+    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || (colons && byte == b':');
+    name.bytes().next().is_some_and(letter) && name.bytes().all(|byte| letter(byte) || byte.is_ascii_digit())
 }

@@ -9,6 +9,7 @@ mod line;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use line::Line;
 
@@ -173,8 +174,8 @@ struct Open {
     kind: Option<Kind>,
     help: Option<String>,
     samples: Vec<Sample>,
-    /// Name and sorted labels of each sample.
-    seen: BTreeSet<(String, Vec<(String, String)>)>,
+    /// Name and sorted labels of each sample, as one text.
+    seen: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -244,12 +245,12 @@ impl Reader {
         if kind == Kind::Counter && sample.value < 0.0 {
             return Err(Problem::Negative(sample.name));
         }
-        let mut labels = sample.labels.clone();
+        let mut labels: Vec<_> = sample.labels.iter().collect();
         labels.sort();
         if let Some(pair) = labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(Problem::LabelTwice(pair[0].0.clone()));
         }
-        if !open.seen.insert((sample.name.clone(), labels)) {
+        if !open.seen.insert(identity(&sample.name, &labels)) {
             return Err(Problem::Duplicate(sample.name));
         }
         open.samples.push(sample);
@@ -279,6 +280,16 @@ impl Reader {
         self.close()?;
         Ok(self.metrics)
     }
+}
+
+/// A text that is the same for no other name and labels: names end at what is in no name, and before each value stands its length.
+fn identity(name: &str, labels: &[&(String, String)]) -> String {
+    let mut text = name.to_owned();
+    for (name, value) in labels {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ",{name}={}={value}", value.len());
+    }
+    text
 }
 
 impl Kind {

@@ -185,6 +185,8 @@ pub(crate) struct WireArgs {
     pub(crate) inner_alpn: Option<Written<String>>,
     /// Version of the outer TLS.
     pub(crate) version: Option<Written<Version>>,
+    /// A URI that the outer server certificate must bear: `spiffe://default/backend`. Short for `server_uris` of one.
+    pub(crate) peer: Option<String>,
     /// URIs that the outer client certificate must bear, all of them.
     pub(crate) client_uris: Option<Vec<String>>,
     /// URIs that the outer server certificate must bear, all of them.

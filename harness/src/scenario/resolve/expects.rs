@@ -185,7 +185,7 @@ impl Resolver<'_> {
             inner_alpn: texts(args.inner_alpn),
             version: texts(args.version),
             client_uris: args.client_uris.unwrap_or_default(),
-            server_uris: args.server_uris.unwrap_or_default(),
+            server_uris: args.peer.into_iter().chain(args.server_uris.unwrap_or_default()).collect(),
             lifetime: args.lifetime,
             connections: args.connections,
             attempts: args.attempts,

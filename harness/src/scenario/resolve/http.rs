@@ -287,10 +287,11 @@ impl Resolver<'_> {
                 FieldCheck::Once => FieldMatch::Once,
                 FieldCheck::Values(values) => FieldMatch::Values(values),
                 FieldCheck::Any(values) => FieldMatch::Any(values),
-                FieldCheck::SameAsApp(pod) => match self.check(|resolver| resolver.names.with_app(&pod)) {
-                    Some(pod) => FieldMatch::SameAsApp(pod),
-                    None => continue,
-                },
+                FieldCheck::SameAsApp(pod) => {
+                    let pod = self.check(|resolver| resolver.names.with_app(&pod));
+                    // The file is refused; that nothing is checked is not to be said besides.
+                    pod.map_or(FieldMatch::Present, FieldMatch::SameAsApp)
+                }
             };
             meant.insert(name.value, check);
         }

@@ -72,8 +72,8 @@ fn each_count_is_compared() {
     assert_eq!(told(&counted(&[200; 3], [4, 3], [3, 3])), ["http.requests (web.proxy)"]);
     assert_eq!(told(&counted(&[200; 3], [3, 4], [3, 3])), ["http.requests (backend.proxy)"]);
     assert_eq!(told(&counted(&[200; 3], [3, 3], [4, 3])), ["http.requests (backend.proxy)"]);
-    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 2])), ["http.upstream.requests (backend.proxy)"]);
-    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 4])), ["http.upstream.requests (backend.proxy)"]);
+    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 2])), ["upstream.requests (backend.proxy)"]);
+    assert_eq!(told(&counted(&[200; 3], [3, 3], [3, 4])), ["upstream.requests (backend.proxy)"]);
 }
 
 #[test]

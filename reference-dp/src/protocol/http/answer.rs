@@ -3,20 +3,25 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep};
 
 use super::activity::Busy;
 use super::failure::Failure;
 use super::pool::AnswerBody;
 use super::replay::Replay;
-use super::watch::Watch;
+use super::watch::{Overdue, Watch};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::telemetry::request::{Request, RequestCause};
+
+/// How long what came of a broken answer may take to go out to its caller.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// What lasts as long as a request does.
 pub(super) struct Underway {
@@ -35,8 +40,15 @@ pub(super) struct Answer {
     owed: Option<u64>,
     /// Came right behind the last byte.
     trailers: Option<HeaderMap>,
-    broken: bool,
+    /// The endpoint broke off.
+    broken: Option<Breach>,
     underway: Underway,
+}
+
+/// An answer that broke off, of which the codec may still hold the beginning: it throws that away when it hears of the end.
+struct Breach {
+    failure: Failure,
+    due: Pin<Box<Sleep>>,
 }
 
 enum Source {
@@ -53,7 +65,7 @@ impl Answer {
         response.map(|body| {
             let body = (method != Method::HEAD && !body.is_empty()).then_some(body);
             let owed = Some(body.as_ref().map_or(0, |body| body.len() as u64));
-            Self { body: Source::Own(body), request: None, owed, trailers: None, broken: false, underway }
+            Self { body: Source::Own(body), request: None, owed, trailers: None, broken: None, underway }
         })
     }
 
@@ -73,7 +85,7 @@ impl Answer {
             request: Some(request),
             owed,
             trailers: None,
-            broken: false,
+            broken: None,
             underway,
         })
     }
@@ -84,7 +96,7 @@ impl Answer {
             Source::Endpoint(body) => body.is_end_stream(),
             Source::Done => true,
         };
-        !self.broken && (ended || self.owed == Some(0))
+        self.broken.is_none() && (ended || self.owed == Some(0))
     }
 
     fn endpoint_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
@@ -104,10 +116,20 @@ impl Answer {
                     }
                 }
             }
-            Some(Err(_)) => self.broken = true,
+            Some(Err(failure)) => {
+                self.broken = Some(Breach { failure: *failure, due: Box::pin(sleep(GRACE)) });
+                return self.breach(cx);
+            }
             None => self.body = Source::Done,
         }
         Poll::Ready(frame)
+    }
+
+    /// Tells of the breach once what came before it had time to go out.
+    fn breach(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let Some(breach) = &mut self.broken else { return Poll::Ready(None) };
+        ready!(breach.due.as_mut().poll(cx));
+        Poll::Ready(Some(Err(breach.failure)))
     }
 }
 
@@ -117,6 +139,9 @@ impl Body for Answer {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let this = self.get_mut();
+        if this.broken.is_some() {
+            return this.breach(cx);
+        }
         if let Some(trailers) = this.trailers.take() {
             this.body = Source::Done;
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
@@ -134,7 +159,9 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match &self.body {
             Source::Own(body) => body.is_none(),
-            Source::Endpoint(body) => self.trailers.is_none() && body.is_end_stream(),
+            Source::Endpoint(body) => {
+                self.broken.is_none() && self.trailers.is_none() && body.is_end_stream()
+            }
             Source::Done => self.trailers.is_none(),
         }
     }
@@ -152,14 +179,16 @@ impl Drop for Answer {
     fn drop(&mut self) {
         let cause = if self.is_whole() {
             RequestCause::Answered
-        } else if self.broken {
+        } else if self.broken.is_some() {
             RequestCause::UpstreamBroke
         } else if self.underway.lifecycle.has_reached(Phase::Stopped) {
             RequestCause::Stopped
-        } else if self.underway.watch.is_overdue() {
-            RequestCause::TimedOut
         } else {
-            RequestCause::CallerGone
+            match self.underway.watch.ran_out() {
+                Some(Overdue::Idle) => RequestCause::Idle,
+                Some(Overdue::Request | Overdue::Duration) => RequestCause::TimedOut,
+                None => RequestCause::CallerGone,
+            }
         };
         if let Some(request) = &self.request {
             request.abandon();

@@ -1,9 +1,9 @@
 //! One connection of a caller: HTTP/1.1, or HTTP/2 with prior knowledge, as its first bytes tell.
 
 use std::error::Error as StdError;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::activity::Activity;
+use super::driver::{Driver, Ended};
 use super::executor::Streams;
 use super::forward;
 use super::framing::{Framing, HEAD_BYTES_MAX};
@@ -22,6 +23,7 @@ use super::head_clock::HeadClock;
 use super::hop::{Caller, Direction, Hop};
 use super::metered::Metered;
 use super::watch::{STREAM, Watch};
+use super::window;
 use crate::lifecycle::Phase;
 use crate::plan::HttpVersion;
 use crate::telemetry::exchange::{Cause, Event, Exchange, Side};
@@ -31,13 +33,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes read ahead of one HTTP/1.1 connection, and held for a caller that does not read: room for the largest head.
 const BUFFER_BYTES: usize = HEAD_BYTES_MAX + 4 * 1024;
 
-/// Requests of one HTTP/2 connection at once.
+/// Requests of one HTTP/2 connection at once; also of those that are taken back before they are looked at. h2's own limit for these, 20, would end a
+/// connection that two sidecars share when many callers go away at once.
 const STREAMS_MAX: u32 = 1024;
-
-/// Bytes of one body under way on an HTTP/2 connection, and of all bodies on it. Larger than hyper's own, so that a body of many MiB needs few round
-/// trips; a stream that nobody reads may hold this much.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Bytes of one answer held for a caller that does not read.
 const SEND_BYTES: usize = 64 * 1024;
@@ -78,15 +76,12 @@ where
 async fn sniff<S: AsyncRead + Unpin>(hop: &Hop, stream: &mut S) -> Result<(HttpVersion, Bytes), Cause> {
     let mut first = [0; PREFACE.len()];
     let mut read = 0;
-    let activity = Activity::default();
-    let mut idle = pin!(activity.idle_for(hop.idle_timeout));
     loop {
         let more = tokio::select! {
             biased;
             () = hop.lifecycle.reached(Phase::Stopped) => return Err(Cause::Stopped),
             more = stream.read(&mut first[read..]) => more,
             () = hop.lifecycle.reached(Phase::Draining) => return Err(ENDED_HERE),
-            () = &mut idle => return Err(Cause::Idle),
         };
         match more {
             Ok(0) => return Err(ENDED_THERE),
@@ -126,7 +121,7 @@ where
     let mut gone = false;
     let ended = {
         let framing = Some((Framing::default(), heads.clone()));
-        let metered = Metered::new(stream, exchange, first, framing, &mut gone);
+        let metered = Metered::new(stream, exchange, &activity, first, framing, &mut gone);
         let mut serving = http1::Builder::new()
             .auto_date_header(false)
             .header_read_timeout(None)
@@ -148,7 +143,6 @@ where
     };
     match ended {
         Ended::Stopped => Cause::Stopped,
-        Ended::Idle => Cause::Idle,
         Ended::Cut => ENDED_HERE,
         Ended::Late => {
             exchange.tell(&Event::Malformed { status: Some(408) });
@@ -191,13 +185,14 @@ where
     let mut gone = false;
     let ended = {
         let streams = Streams { spawn: hop.spawn.clone(), lifecycle: hop.lifecycle.clone() };
-        let metered = Metered::new(stream, exchange, first, None, &mut gone);
+        let metered = Metered::new(stream, exchange, &activity, first, None, &mut gone);
         let mut serving = http2::Builder::new(streams)
             .auto_date_header(false)
             .max_concurrent_streams(STREAMS_MAX)
+            .max_pending_accept_reset_streams(STREAMS_MAX as usize)
             .max_header_list_size(head_list_max(&hop.direction))
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(window::STREAM)
+            .initial_connection_window_size(window::CONNECTION)
             .max_send_buf_size(SEND_BYTES)
             .serve_connection(TokioIo::new(metered), service);
         let driver = Driver { hop, activity: &activity };
@@ -211,7 +206,6 @@ where
     };
     match ended {
         Ended::Stopped => Cause::Stopped,
-        Ended::Idle => Cause::Idle,
         Ended::Over(Ok(())) if gone => ENDED_THERE,
         Ended::Cut | Ended::Late | Ended::Over(Ok(())) => ENDED_HERE,
         Ended::Over(Err(error)) => {
@@ -234,14 +228,14 @@ fn head_list_max(direction: &Direction) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
-/// Waits until the head of a request is overdue; of a pipelined one, when the answers before it are given.
+/// Waits until the head of a request is overdue; of a pipelined one, when the answers before it are given: what is said of it must not land in them.
 async fn late(heads: &HeadClock, activity: &Activity, limit: Option<Duration>) {
     loop {
         heads.overdue(limit).await;
-        if !activity.is_busy() {
+        if activity.is_settled() {
             return;
         }
-        activity.idle_for(Some(Duration::ZERO)).await;
+        activity.settled().await;
     }
 }
 
@@ -255,48 +249,6 @@ fn is_io(error: &hyper::Error) -> bool {
         next = error.source();
     }
     false
-}
-
-/// How a connection ended, as hyper and the sidecar see it.
-enum Ended {
-    Over(hyper::Result<()>),
-    Stopped,
-    Idle,
-    /// An answer took too long.
-    Cut,
-    /// The head of a request took too long.
-    Late,
-}
-
-/// Drives hyper's connection, and ends it when the sidecar drains or stops, or when there was no request for too long.
-struct Driver<'a> {
-    hop: &'a Hop,
-    activity: &'a Activity,
-}
-
-impl Driver<'_> {
-    async fn drive<C>(
-        &self,
-        serving: &mut C,
-        poll: impl Fn(&mut C, &mut std::task::Context<'_>) -> std::task::Poll<hyper::Result<()>>,
-        shut: impl Fn(&mut C),
-    ) -> Ended {
-        let idle = tokio::select! {
-            biased;
-            () = self.hop.lifecycle.reached(Phase::Stopped) => return Ended::Stopped,
-            over = poll_fn(|cx| poll(serving, cx)) => return Ended::Over(over),
-            () = self.hop.lifecycle.reached(Phase::Draining) => false,
-            () = self.activity.idle_for(self.hop.idle_timeout) => true,
-        };
-        shut(serving);
-        tokio::select! {
-            biased;
-            () = self.hop.lifecycle.reached(Phase::Stopped) => Ended::Stopped,
-            over = poll_fn(|cx| poll(serving, cx)) => if idle { Ended::Idle } else { Ended::Over(over) },
-            // A caller that neither asks nor goes is not waited for.
-            () = self.activity.idle_for(Some(LINGER)) => if idle { Ended::Idle } else { Ended::Cut },
-        }
-    }
 }
 
 /// Ends a connection so that its last answer arrives: nothing more is said, and what still comes is thrown away for a while.
@@ -317,3 +269,6 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(hop: &Hop, stream: &mut S) ->
     }
     first
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,6 +134,7 @@ impl Exchange<'_> {
                 return Err(self.given_up(outcome, retries > 0));
             };
             answer_head::prepare(response.headers_mut(), took, &*self.hop.clock);
+            self.replay.no_other_try();
             return Ok((response, self.replay));
         }
     }

@@ -1,7 +1,6 @@
 //! What the requests of one listener share.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::crypto::SecureRandom;
 
@@ -22,8 +21,6 @@ pub(crate) struct Hop {
     pub(crate) upstream: HttpVersion,
     /// Connections to the endpoints.
     pub(crate) pool: Pool,
-    /// How long a caller's connection may be without a request; `None`: for ever.
-    pub(crate) idle_timeout: Option<Duration>,
     /// Hears of requests.
     pub(crate) observer: Arc<dyn HttpObserver>,
     /// For dates.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::activity::Activity;
 use super::framing::{Framing, POISON};
 use super::head_clock::HeadClock;
 use crate::telemetry::exchange::{Event, Exchange, Side};
@@ -16,6 +17,7 @@ use crate::telemetry::exchange::{Event, Exchange, Side};
 pub(super) struct Metered<'a, S> {
     stream: &'a mut S,
     exchange: &'a mut Exchange,
+    activity: &'a Activity,
     /// Read before, and not yet given out.
     first: Bytes,
     /// `None`: the bytes are not HTTP/1.1.
@@ -29,11 +31,12 @@ impl<'a, S> Metered<'a, S> {
     pub(super) fn new(
         stream: &'a mut S,
         exchange: &'a mut Exchange,
+        activity: &'a Activity,
         first: Bytes,
         framing: Option<(Framing, Arc<HeadClock>)>,
         ended: &'a mut bool,
     ) -> Self {
-        Self { stream, exchange, first, framing, refused: false, ended }
+        Self { stream, exchange, activity, first, framing, refused: false, ended }
     }
 
     /// Follows what is in `buf` from `start` on; what is refused of it is replaced.
@@ -73,6 +76,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<'_, S> {
             *this.ended = read == 0;
             if read > 0 {
                 this.exchange.tell(&Event::Read(Side::Downstream, read));
+                this.activity.moved();
             }
             if read == 0 || !this.refused {
                 break;
@@ -88,13 +92,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<'_, S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<'_, S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.activity.unflushed(true);
         let written = ready!(Pin::new(&mut *this.stream).poll_write(cx, buf))?;
+        this.activity.moved();
         this.exchange.tell(&Event::Wrote(Side::Downstream, written));
         Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut *this.stream).poll_flush(cx))?;
+        // hyper flushes when it has written all it had.
+        this.activity.unflushed(false);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

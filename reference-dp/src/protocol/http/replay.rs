@@ -43,6 +43,8 @@ struct State<B> {
     keeping: bool,
     kept: Vec<Bytes>,
     kept_bytes: usize,
+    /// Which of the kept pieces is the next one for the try.
+    at: usize,
     end: Option<End>,
 }
 
@@ -65,7 +67,7 @@ where
         }
         let source = end.is_none().then_some(source);
         let (kept, kept_bytes) = (Vec::new(), 0);
-        let state = State { source, turn: 0, length, keeping: keep, kept, kept_bytes, end };
+        let state = State { source, turn: 0, length, keeping: keep, kept, kept_bytes, at: 0, end };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), watch }) }
     }
 
@@ -73,7 +75,8 @@ where
     pub(super) fn again(&self) -> TryBody<B> {
         let mut state = self.shared.state();
         state.turn += 1;
-        TryBody { shared: self.shared.clone(), turn: state.turn, at: 0, sent: 0 }
+        state.at = 0;
+        TryBody { shared: self.shared.clone(), turn: state.turn, sent: 0, trailed: false }
     }
 
     /// Whether all that came so far is still there.
@@ -88,6 +91,13 @@ where
             Some(End::Broken(breach)) => Some(breach),
             _ => None,
         }
+    }
+
+    /// There will be no other try: nothing is kept any more but what this one still lacks.
+    pub(super) fn no_other_try(&self) {
+        let mut state = self.shared.state();
+        state.keeping = false;
+        state.let_go();
     }
 
     /// Nothing more of the body is wanted.
@@ -113,11 +123,26 @@ impl<B> State<B> {
         self.kept_bytes += data.len();
         if self.kept_bytes > KEPT_BYTES_MAX {
             self.keeping = false;
-            self.kept = Vec::new();
+            self.let_go();
         }
         if self.keeping {
             self.kept.push(data.clone());
+            self.at = self.kept.len();
         }
+    }
+
+    /// Lets go of what nobody can want, once the try has all that was kept.
+    fn let_go(&mut self) {
+        if !self.keeping && self.at >= self.kept.len() {
+            (self.kept, self.at) = (Vec::new(), 0);
+        }
+    }
+
+    fn next_kept(&mut self) -> Option<Bytes> {
+        let piece = self.kept.get(self.at).cloned()?;
+        self.at += 1;
+        self.let_go();
+        Some(piece)
     }
 
     fn finish(&mut self, end: End) {
@@ -130,9 +155,9 @@ impl<B> State<B> {
 pub(super) struct TryBody<B> {
     shared: Arc<Shared<B>>,
     turn: u64,
-    /// Which of the kept pieces is next.
-    at: usize,
     sent: u64,
+    /// Whether the trailers were given out.
+    trailed: bool,
 }
 
 impl<B> Body for TryBody<B>
@@ -152,16 +177,15 @@ where
         if state.turn != this.turn {
             return Poll::Ready(Some(Err(BodyError)));
         }
-        if let Some(piece) = state.kept.get(this.at) {
-            this.at += 1;
+        if let Some(piece) = state.next_kept() {
             this.sent += piece.len() as u64;
-            return Poll::Ready(Some(Ok(Frame::data(piece.clone()))));
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         match &state.end {
             Some(End::Whole(None)) => return Poll::Ready(None),
             Some(End::Whole(Some(trailers))) => {
-                let last = std::mem::replace(&mut this.at, usize::MAX) != usize::MAX;
-                return Poll::Ready(last.then(|| Ok(Frame::trailers(trailers.clone()))));
+                let given = std::mem::replace(&mut this.trailed, true);
+                return Poll::Ready((!given).then(|| Ok(Frame::trailers(trailers.clone()))));
             }
             Some(End::Broken(_)) => return Poll::Ready(Some(Err(BodyError))),
             None => {}
@@ -183,12 +207,11 @@ where
                 if let Some(data) = frame.data_ref() {
                     this.sent += data.len() as u64;
                     state.keep(data);
-                    this.at = state.kept.len();
                 }
                 if let Some(trailers) = frame.trailers_ref() {
                     let trailers = trailers.clone();
                     state.finish(End::Whole(Some(trailers)));
-                    this.at = usize::MAX;
+                    this.trailed = true;
                 } else if last {
                     state.finish(End::Whole(None));
                 }
@@ -203,7 +226,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         let state = self.shared.state();
-        matches!(state.end, Some(End::Whole(None))) && self.at >= state.kept.len()
+        state.turn == self.turn && matches!(state.end, Some(End::Whole(None))) && state.at >= state.kept.len()
     }
 
     fn size_hint(&self) -> SizeHint {

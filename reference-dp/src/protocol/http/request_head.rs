@@ -49,8 +49,11 @@ pub(super) fn prepare(request: &mut Parts, caller: Option<&Caller>, hop: &Hop) -
     let authority = authority(request)?;
     let headers = &mut request.headers;
     hop_by_hop::strip(headers, true);
-    for name in CONTROL.iter().chain(&CONTROL_TIMEOUTS) {
-        headers.remove(*name);
+    // Hardly any request has one of them: a look at what is there costs less than asking for each.
+    if headers.keys().any(|name| name.as_str().starts_with("x-envoy-")) {
+        for name in CONTROL.iter().chain(&CONTROL_TIMEOUTS) {
+            headers.remove(*name);
+        }
     }
     // The caller's wait for a 100 ends here: it gets one when its body is first read.
     headers.remove(EXPECT);

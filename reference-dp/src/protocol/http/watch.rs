@@ -106,10 +106,10 @@ impl Watch {
         self.changed.notify_waiters();
     }
 
-    /// Whether a clock has run out.
-    pub(super) fn is_overdue(&self) -> bool {
+    /// Which clock has run out, if any.
+    pub(super) fn ran_out(&self) -> Option<Overdue> {
         let next = self.state().as_ref().and_then(Times::next);
-        next.is_some_and(|(at, _)| at <= Instant::now())
+        next.filter(|(at, _)| *at <= Instant::now()).map(|(_, overdue)| overdue)
     }
 
     /// Waits until a clock runs out.
@@ -225,7 +225,8 @@ mod tests {
             () = answer => {}
         }
         assert_eq!(began.elapsed(), 7 * SECOND);
+        assert_eq!(watch.ran_out(), Some(Overdue::Request));
         watch.end();
-        assert!(!watch.is_overdue());
+        assert_eq!(watch.ran_out(), None);
     }
 }

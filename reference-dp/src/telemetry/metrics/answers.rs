@@ -58,7 +58,8 @@ struct Codes {
     registry: Registry,
     family: &'static str,
     labels: Vec<(&'static str, String)>,
-    cells: Box<[OnceLock<Counter>; 500]>,
+    // Boxed each, for hardly any comes to be used.
+    cells: Box<[OnceLock<Box<Counter>>; 500]>,
 }
 
 impl Codes {
@@ -71,7 +72,7 @@ impl Codes {
     fn count(&self, status: u16) {
         let cell = status.checked_sub(STATUSES.start).and_then(|at| self.cells.get(usize::from(at)));
         if let Some(cell) = cell {
-            cell.get_or_init(|| self.make(status)).inc();
+            cell.get_or_init(|| Box::new(self.make(status))).inc();
         }
     }
 

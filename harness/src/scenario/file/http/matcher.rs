@@ -180,7 +180,7 @@ impl Shape for FieldCheck {
     fn schema(generator: &mut SchemaGenerator) -> Value {
         json!({
             "anyOf": [of::<OneOrMany>(generator), of::<FieldMap>(generator)],
-            "description": "Values of a field: a word is one value, a list several in this order, on one line or more (`set-cookie` on as many lines); `*` in a value stands for any run of characters but a comma between values. `once`: one field line; `present`: one or more; `absent`; `{any: [..]}`; `{same_as_app: POD}`.",
+            "description": "Values of a field: a word is one value, a list several in this order, on one line or more (`set-cookie` on as many lines); `*` in a value stands for any run of characters but a comma between values, `?` for one. `once`: one field line; `present`: one or more; `absent`; `{any: [..]}`; `{same_as_app: POD}`.",
         })
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
@@ -18,16 +19,17 @@ use super::{Io, MAX_AT_ONCE, Shared, Upload, fault, form, upload};
 use crate::lifecycle::{Live, Phase};
 use crate::plan::HttpVersion;
 use crate::protocol::http::failure::Failure;
+use crate::protocol::http::window;
 use crate::telemetry::request::{self, RequestEvent, UpstreamCause, UpstreamConnection};
 
-/// Bytes of one answer that may wait here to be read.
-const STREAM_WINDOW: u32 = 256 * 1024;
-/// Bytes of all answers of a connection that may: so many that slow readers do not stop the others.
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// Most that the fields of an answer's head may come to.
 const HEAD_BYTES: u32 = 96 * 1024;
 /// Streams at once before the endpoint's own limit is known: one fewer than the least that it should allow (RFC 9113 6.5.2), to tell the two apart.
 const STREAMS_BEFORE_SETTINGS: usize = 99;
+
+/// How long streams that were given up are remembered, as many as there may be at once. Frames that still come for forgotten ones are errors, which h2
+/// counts and soon takes for an attack: callers that go away in the middle of large answers would cost all others the connection.
+const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// The connections to one endpoint.
 pub(super) struct Endpoint {
@@ -159,10 +161,12 @@ impl Endpoint {
         let line = io.line();
         let codec = Builder::new()
             .enable_push(false)
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_window_size(window::STREAM)
+            .initial_connection_window_size(window::CONNECTION)
             .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
             .max_header_list_size(HEAD_BYTES)
+            .max_concurrent_reset_streams(MAX_AT_ONCE)
+            .reset_stream_duration(REMEMBERED)
             .handshake(io);
         let (sender, connection) = codec.await.map_err(|error| fault::of_http2(&error))?;
         Ok(Open { sender, connection, line, account })

@@ -89,6 +89,24 @@ async fn more_than_a_mebibyte_passes_and_is_not_kept() {
 }
 
 #[tokio::test]
+async fn once_there_is_an_answer_nothing_is_kept_but_what_its_try_lacks() {
+    let replay = replay(vec![data("one"), data("two"), data("three"), data("four")]);
+    let kept = || replay.shared.state().kept.len();
+    let mut first = replay.again();
+    for _ in 0..3 {
+        next(&mut first).await;
+    }
+    let mut second = replay.again();
+    assert_eq!(next(&mut second).await.unwrap().unwrap().into_data().unwrap(), "one");
+    replay.no_other_try();
+    assert_eq!(kept(), 3);
+    assert!(!second.is_end_stream());
+    assert_eq!(rest(&mut second).await, (b"twothreefour".to_vec(), None, true));
+    assert_eq!(kept(), 0);
+    assert!(second.is_end_stream() && !replay.can_be_sent_again());
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_told_from_one_that_is_none() {
     for (kind, expected) in [
         (io::ErrorKind::UnexpectedEof, Breach::Gone),

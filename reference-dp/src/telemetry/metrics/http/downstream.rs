@@ -77,7 +77,6 @@ struct Connections {
     destroy_local: Counter,
     destroy_remote: Counter,
     length_ms: Histogram,
-    idle_timeout: Counter,
     protocol_error: Counter,
 }
 
@@ -106,7 +105,6 @@ impl Connections {
             destroy_local: counter("envoy_http_downstream_cx_destroy_local"),
             destroy_remote: counter("envoy_http_downstream_cx_destroy_remote"),
             length_ms: registry.histogram("envoy_http_downstream_cx_length_ms", &[label]),
-            idle_timeout: counter("envoy_http_downstream_cx_idle_timeout"),
             protocol_error: counter("envoy_http_downstream_cx_protocol_error"),
         }
     }
@@ -151,9 +149,6 @@ impl Connections {
                 self.destroy_remote.inc();
             }
             _ => self.destroy_local.inc(),
-        }
-        if cause == Cause::Idle {
-            self.idle_timeout.inc();
         }
     }
 }
@@ -220,7 +215,7 @@ impl Requests {
                     // A caller that closes its connection resets what is on it, in Envoy's count.
                     RequestCause::CallerGone => self.rx_reset.inc(),
                     RequestCause::Stopped => self.tx_reset.inc(),
-                    RequestCause::UpstreamBroke | RequestCause::TimedOut => {
+                    RequestCause::UpstreamBroke | RequestCause::TimedOut | RequestCause::Idle => {
                         self.tx_reset.inc();
                         self.reset_in_answer.inc();
                     }

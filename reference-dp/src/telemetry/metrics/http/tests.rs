@@ -433,6 +433,26 @@ fn timeouts_and_resets() {
 }
 
 #[test]
+fn an_answer_in_which_nothing_moves_is_idle_and_not_too_slow() {
+    let a = sidecar("127.0.0.2:8101", "backend");
+    let mut request = a.request();
+    request.try_begins();
+    request.tell(&RequestEvent::Sent);
+    request.answers(200);
+    request.end(RequestCause::Idle);
+    assert(
+        &a,
+        &[
+            of_manager("downstream_rq_idle_timeout", 1.0),
+            of_manager("downstream_rq_tx_reset", 1.0),
+            of_manager("rq_reset_after_downstream_response_started", 1.0),
+            of_cluster("upstream_rq_tx_reset", 1.0),
+            of_cluster("upstream_rq_timeout", 0.0),
+        ],
+    );
+}
+
+#[test]
 fn what_is_no_http_is_counted_as_envoy_counts_it() {
     let a = sidecar("127.0.0.2:8101", "backend");
     for status in [Some(400), None] {
