@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Each run is a thread of its own with some ten thousand small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     harness::cli::main()
 }

@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-
+use super::digest::Digest;
 use super::segment::Segment;
 use crate::language::Link;
 use crate::observe::Nanos;
 use crate::observe::wire::{Capture, CapturedPacket};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// Digests of a packet trace, hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceHash {
-    /// SHA-256 over (time, source, destination, flags, seq, ack, window, payload) of each packet that entered a link.
+    /// BLAKE3 over (time, source, destination, flags, seq, ack, window, payload) of each packet that entered a link.
     pub packets: String,
-    /// SHA-256 over (time, link, direction, flags, length) alone: tells schedules apart whatever the bytes.
+    /// BLAKE3 over (time, link, direction, flags, length) alone: tells schedules apart whatever the bytes.
     pub schedule: String,
     /// How many packets.
     pub count: u64,
@@ -27,8 +26,8 @@ pub struct TraceHash {
 #[derive(Debug)]
 pub(super) struct Recorder {
     capture: Capture,
-    packets: Sha256,
-    schedule: Sha256,
+    packets: Digest,
+    schedule: Digest,
     count: u64,
     /// Payload bytes kept so far, by flow.
     kept: BTreeMap<(u32, SocketAddrV4, SocketAddrV4), u64>,
@@ -38,8 +37,8 @@ impl Recorder {
     pub(super) fn new(bound: u64) -> Self {
         Self {
             capture: Capture { bound, ..Capture::default() },
-            packets: Sha256::new(),
-            schedule: Sha256::new(),
+            packets: Digest::default(),
+            schedule: Digest::default(),
             count: 0,
             kept: BTreeMap::new(),
         }
@@ -67,7 +66,7 @@ impl Recorder {
         header[26..30].copy_from_slice(&segment.ack.to_le_bytes());
         header[30..32].copy_from_slice(&segment.window.to_le_bytes());
         header[32..36].copy_from_slice(&len.to_le_bytes());
-        self.packets.update(header);
+        self.packets.update(&header);
         self.packets.update(&segment.payload);
 
         let mut shape = [0_u8; 18];
@@ -76,7 +75,7 @@ impl Recorder {
         shape[12] = u8::from(forward);
         shape[13] = segment.flags.0;
         shape[14..18].copy_from_slice(&len.to_le_bytes());
-        self.schedule.update(shape);
+        self.schedule.update(&shape);
 
         let payload = self.keep(link, segment);
         self.capture.packets.push(CapturedPacket {
@@ -111,11 +110,8 @@ impl Recorder {
 
     /// Ends the recording.
     pub(super) fn finish(self) -> (Capture, TraceHash) {
-        let hash = TraceHash {
-            packets: hex::encode(self.packets.finalize()),
-            schedule: hex::encode(self.schedule.finalize()),
-            count: self.count,
-        };
+        let hash =
+            TraceHash { packets: self.packets.finish(), schedule: self.schedule.finish(), count: self.count };
         (self.capture, hash)
     }
 }

@@ -6,7 +6,7 @@
 //! * [`host`] — tasks belong to a host, and end when it crashes.
 //! * [`scheduler`] — decides when each packet arrives; faults.
 //! * `link` — latency, bandwidth, loss, segmentation, hold, blackhole, refuse.
-//! * [`capture`] — packets and their digests.
+//! * [`capture`] — packets and their `digest`s.
 //! * [`clock`], [`crypto`], [`random`] — virtual time, seeded TLS, named random streams.
 //! * `segment` — TCP segments.
 //! * `kernel` — the TCP kernel, and what it takes to make it behave as Linux does.
@@ -14,6 +14,7 @@
 pub mod capture;
 pub mod clock;
 pub mod crypto;
+mod digest;
 pub mod host;
 mod kernel;
 mod link;
