@@ -18,7 +18,7 @@ pub const PATH: &str = "tests/golden.txt";
 /// How to write them anew.
 pub const BLESS: &str = "CONFORM_BLESS=1 cargo test -p tests --test determinism";
 
-/// Hexadecimal digits of a SHA-256.
+/// Hexadecimal digits of a digest.
 const DIGITS: usize = 64;
 
 /// Golden hashes of cases, by name.

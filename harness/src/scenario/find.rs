@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Kind, Problem};
 use super::load::{load_as, name_below};
@@ -76,9 +79,21 @@ fn place(root: &Path, want: &str) -> Option<PathBuf> {
 fn load_all(root: &Path, mut paths: Vec<PathBuf>, errors: &mut Vec<Diagnostic>) -> Vec<Scenario> {
     paths.sort();
     paths.dedup();
+    let load = |path: &PathBuf| load_as(&name_below(root, path), path);
+    // Whoever runs one case waits for all files to be read.
+    let share = paths.len().div_ceil(thread::available_parallelism().map_or(1, NonZeroUsize::get)).max(1);
+    let loaded: Vec<_> = thread::scope(|scope| {
+        let shares = paths.chunks(share);
+        let readers: Vec<_> =
+            shares.map(|paths| scope.spawn(move || paths.iter().map(load).collect::<Vec<_>>())).collect();
+        readers
+            .into_iter()
+            .flat_map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    });
     let mut cases = Vec::new();
-    for path in paths {
-        match load_as(&name_below(root, &path), &path) {
+    for result in loaded {
+        match result {
             Ok(more) => cases.extend(more),
             Err(diagnostics) => errors.extend(diagnostics.into_items()),
         }
