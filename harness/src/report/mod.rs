@@ -23,8 +23,8 @@ mod text;
 
 /// At least this share of a case's seeds must give schedules of their own, in percent, if it has [`PACKETS_MIN`] packets or more.
 pub const DISTINCT_PERCENT: u64 = 95;
-/// Cases with fewer packets have few schedules.
-pub const PACKETS_MIN: u64 = 20;
+/// Cases with fewer packets have few schedules: twenty of their own, and some thirty of the scrapes that end each case, whose link is even.
+pub const PACKETS_MIN: u64 = 50;
 
 /// Counts over all results.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
