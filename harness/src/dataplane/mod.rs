@@ -4,6 +4,7 @@
 //! and so run in the simulator too; processes implement it for real sockets only, so the compiler keeps them out of the simulator.
 //!
 //! * [`mod@reference`] — the reference dataplane; the only module that names it.
+//! * [`declared`] — what a dataplane says of itself: features, known failures.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use reference_dp::clock::Clock;
 use reference_dp::net::Network;
 use reference_dp::spawn::Spawn;
 
+pub mod declared;
 pub mod reference;
 
 /// What a sidecar is started with.
