@@ -36,12 +36,24 @@ pub fn mesh_service_name(pod: &str) -> String {
     format!("a{hash:016x}.{pod}.{INBOUND_PORT}.{MESH}.ms")
 }
 
-/// All resources of the scenario's mesh: (name for messages, YAML). `address` tells a pod's address by its name.
+/// Addresses as one sidecar is to see them.
+pub struct View<'a> {
+    /// Its pod.
+    pub pod: &'a str,
+    /// Pods' addresses, by their names.
+    pub address: &'a dyn Fn(&str) -> Ipv4Addr,
+    /// Where its outbounds listen.
+    pub outbounds: Ipv4Addr,
+    /// Where its app listens.
+    pub app: Ipv4Addr,
+}
+
+/// All resources of the scenario's mesh, as one sidecar is to see them: (name for messages, YAML).
 #[must_use]
-pub fn resources(scenario: &Scenario, address: impl Fn(&str) -> Ipv4Addr) -> Vec<(String, String)> {
+pub fn resources(scenario: &Scenario, view: &View<'_>) -> Vec<(String, String)> {
     let mut all = vec![("mesh.yaml".to_owned(), mesh(scenario))];
     for pod in scenario.pods.iter().filter(|pod| pod.within.is_none()) {
-        all.push((format!("dataplane-{}.yaml", pod.name), dataplane(scenario, pod, address(&pod.name))));
+        all.push((format!("dataplane-{}.yaml", pod.name), dataplane(scenario, pod, view)));
     }
     if scenario.mesh.mtls == Mtls::Strict
         && let Some(text) = permission(scenario)
@@ -96,12 +108,23 @@ fn permission(scenario: &Scenario) -> Option<String> {
 
 /// A pod's Dataplane: an inbound if it has an app, and an outbound to every other pod's service. Pods without a sidecar have one too, so that
 /// they are endpoints; they listen there themselves. A pod without an app still needs a service of its own, since its identity is made of it.
-fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
+fn dataplane(scenario: &Scenario, pod: &Pod, view: &View<'_>) -> String {
+    let address = (view.address)(&pod.name);
+    let (app, listens) = if pod.name == view.pod {
+        (view.app, view.outbounds)
+    } else {
+        (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST)
+    };
     let mut text =
         format!("type: Dataplane\nmesh: {MESH}\nname: {}\nnetworking:\n  address: {address}\n", pod.name);
+    // Loopback is Kuma's default.
+    let listens =
+        if listens == Ipv4Addr::LOCALHOST { String::new() } else { format!("address: {listens}\n      ") };
     text.push_str("  inbound:\n");
     let within = |other: &&Pod| other.name == pod.name || other.within.as_ref() == Some(&pod.name);
-    text.extend(scenario.pods.iter().filter(within).map(|port| inbound(port, scenario.port(&port.name))));
+    text.extend(
+        scenario.pods.iter().filter(within).map(|port| inbound(port, scenario.port(&port.name), app)),
+    );
     let services = scenario.pods.iter().enumerate().filter(|(_, other)| other.service == other.name);
     let others = services.filter(|(_, other)| other.name != pod.service && other.app.is_some());
     let outbounds: String = others
@@ -113,7 +136,7 @@ fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
                 }
                 Outbounds::Tags => format!("tags: {{kuma.io/service: {}}}", other.name),
             };
-            format!("    - port: {}\n      {target}\n", outbound(i).port())
+            format!("    - port: {}\n      {listens}{target}\n", outbound(i).port())
         })
         .collect();
     if pod.proxy != ProxyKind::None && !outbounds.is_empty() {
@@ -122,8 +145,8 @@ fn dataplane(scenario: &Scenario, pod: &Pod, address: Ipv4Addr) -> String {
     text
 }
 
-/// One inbound of a Dataplane: number `index` of its ports.
-fn inbound(pod: &Pod, index: u16) -> String {
+/// One inbound of a Dataplane: number `index` of its ports, before the app at `app`.
+fn inbound(pod: &Pod, index: u16, app: Ipv4Addr) -> String {
     let protocol = pod.protocol.as_ref().map(|p| format!(", kuma.io/protocol: {p}")).unwrap_or_default();
     let state = match (&pod.app, pod.ready) {
         // No listener, but the identity is in the certificate.
@@ -132,7 +155,7 @@ fn inbound(pod: &Pod, index: u16) -> String {
         (Some(_), true) => "",
     };
     format!(
-        "    - port: {}\n      servicePort: {}\n      serviceAddress: 127.0.0.1{state}\n      \
+        "    - port: {}\n      servicePort: {}\n      serviceAddress: {app}{state}\n      \
          tags: {{kuma.io/service: {}{protocol}}}\n",
         INBOUND_PORT + index,
         APP_PORT + index,
@@ -152,12 +175,37 @@ mod tests {
         assert_eq!(mesh_service_name("backend"), "a601e0c00295a9fbe.backend.10080.default.ms");
     }
 
+    const ON_LOOPBACK: View<'_> = View {
+        pod: "web",
+        address: &|_| Ipv4Addr::LOCALHOST,
+        outbounds: Ipv4Addr::LOCALHOST,
+        app: Ipv4Addr::LOCALHOST,
+    };
+
+    #[test]
+    fn a_sidecar_sees_its_own_addresses_where_they_are() {
+        let text = "about: x\nmesh: {mtls: disabled}\npods:\n  web: {app: refuse}\n  backend: {app: refuse}\n\
+                    steps: [{wait: 1s}]\n";
+        let scenarios = crate::scenario::parse("x", Path::new("x.yaml"), text).unwrap_or_default();
+        let own = Ipv4Addr::new(127, 20, 1, 1);
+        let view = View { pod: "web", address: &|_| own, outbounds: own, app: Ipv4Addr::new(127, 20, 1, 2) };
+        let all = resources(&scenarios[0], &view);
+        assert!(all[1].1.contains("serviceAddress: 127.20.1.2\n"), "{}", all[1].1);
+        assert!(
+            all[1].1.contains("    - port: 20001\n      address: 127.20.1.1\n      backendRef"),
+            "{}",
+            all[1].1
+        );
+        assert!(all[2].1.contains("serviceAddress: 127.0.0.1\n"), "{}", all[2].1);
+        assert!(all[2].1.contains("    - port: 20000\n      backendRef"), "{}", all[2].1);
+    }
+
     #[test]
     fn outbounds_name_services_as_the_pod_says() {
         let text = "about: x\nmesh: {mtls: disabled}\npods:\n  web: {outbounds: tags}\n  shop: {}\n  backend: {app: refuse}\n\
                     steps: [{wait: 1s}]\n";
         let scenarios = crate::scenario::parse("x", Path::new("x.yaml"), text).unwrap_or_default();
-        let all = resources(&scenarios[0], |_| Ipv4Addr::LOCALHOST);
+        let all = resources(&scenarios[0], &ON_LOOPBACK);
         let outbound = |name: &str| {
             let dataplane = all.iter().find(|(file, _)| file == name).map_or("", |(_, text)| text);
             dataplane.split_once("outbound:\n").map_or("", |(_, rest)| rest).to_owned()
@@ -175,7 +223,7 @@ mod tests {
                     beside: {in: backend, protocol: tcp, app: refuse}\n  two: {service: backend, protocol: http, app: refuse}\n\
                     steps: [{wait: 1s}]\n";
         let scenarios = crate::scenario::parse("x", Path::new("x.yaml"), text).unwrap_or_default();
-        let all = resources(&scenarios[0], |_| Ipv4Addr::LOCALHOST);
+        let all = resources(&scenarios[0], &ON_LOOPBACK);
         let names: Vec<_> = all.iter().map(|(file, _)| file.as_str()).collect();
         assert_eq!(
             names,

@@ -19,7 +19,7 @@
 //! * [`suite`] — a folder of scenarios, the contract and the dictionaries; runs one case.
 //! * [`report`], [`cli`] — what a person or a program is told; the command line.
 //! * [`golden`], [`replay`] — whether a case's packets are what they were; where two plays of it part.
-//! * [`sim`] — the deterministic network simulator.
+//! * [`sim`] — the deterministic network simulator; [`live`] — real sockets, and dataplanes as processes.
 //!
 //! It shares no code with the dataplane it judges but the traits of its seams.
 
@@ -31,6 +31,7 @@ pub mod expect;
 pub mod golden;
 pub mod kuma;
 pub mod language;
+pub mod live;
 pub mod observe;
 pub mod planted;
 pub mod replay;

@@ -83,4 +83,27 @@ pub trait Sidecar: Send + Sync + 'static {
 
     /// Where metrics are served over HTTP: address and path.
     fn metrics(&self) -> Option<(SocketAddr, &str)>;
+
+    /// Metrics as text, of one that does not serve them over HTTP; `None`: it has none.
+    fn collect(&self) -> impl Future<Output = Option<Result<String, String>>> + Send {
+        async { None }
+    }
+
+    /// Returns when nothing of it is left, after [`Self::stop`]; what does not end by itself is killed.
+    fn ended(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// Ends it as `kill -9` would. Those whose tasks die with their host have nothing to do.
+    fn crash(&self) {}
+
+    /// TLS secrets that it wrote itself, lines of an NSS key log.
+    fn key_log(&self) -> impl Future<Output = Vec<String>> + Send {
+        async { Vec::new() }
+    }
+
+    /// Its process, if it is one of its own.
+    fn pid(&self) -> Option<u32> {
+        None
+    }
 }

@@ -60,6 +60,23 @@ impl Scenario {
         ids
     }
 
+    /// Time that passes by its steps' own words (`wait`, `after`), all of them one after the other: what it takes at least, give or take
+    /// what apps and clients are told to wait.
+    #[must_use]
+    pub fn span(&self) -> Duration {
+        fn of(steps: &[Step]) -> Duration {
+            steps.iter().fold(Duration::ZERO, |sum, step| {
+                let own = match &step.verb {
+                    Verb::Wait(time) => *time,
+                    Verb::Parallel(inner) => of(inner),
+                    _ => Duration::ZERO,
+                };
+                sum.saturating_add(step.after).saturating_add(own)
+            })
+        }
+        of(&self.steps)
+    }
+
     /// The name without the values of its matrix: `tcp/echo`.
     #[must_use]
     pub fn base_name(&self) -> &str {

@@ -60,6 +60,11 @@ impl Watch for Log {
 pub(super) struct Secrets(Mutex<Vec<String>>);
 
 impl Secrets {
+    /// Lines that a dataplane wrote by itself.
+    pub(super) fn add(&self, lines: Vec<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
+    }
+
     pub(super) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

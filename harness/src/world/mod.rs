@@ -16,7 +16,7 @@ use reference_dp::clock::Clock;
 use reference_dp::net::Network;
 use reference_dp::spawn::Spawn;
 
-use crate::language::{Fault, Link};
+use crate::language::{Fault, Link, Scenario};
 use crate::observe::Nanos;
 
 mod log;
@@ -50,6 +50,43 @@ pub trait Ground: Send + Sync + 'static {
 
     /// The address of a pod's app, round its sidecar.
     fn app_address(&self, pod: &str) -> Ipv4Addr;
+
+    /// What the sidecar of `viewer` is told to be the address of `pod`.
+    fn seen_from(&self, viewer: &str, pod: &str) -> Ipv4Addr {
+        let _ = viewer;
+        self.pod_address(pod)
+    }
+
+    /// Where the sidecar of `pod` is told to listen for its app.
+    fn outbounds(&self, pod: &str) -> Ipv4Addr {
+        let _ = pod;
+        Ipv4Addr::LOCALHOST
+    }
+
+    /// What the sidecar of `pod` is told to be the address of its app.
+    fn service_address(&self, pod: &str) -> Ipv4Addr {
+        let _ = pod;
+        Ipv4Addr::LOCALHOST
+    }
+
+    /// How long a scenario may play.
+    fn deadline(&self, scenario: &Scenario) -> Duration {
+        scenario.deadline
+    }
+
+    /// The sidecar of `pod` listens now, as process `process` if it is one.
+    ///
+    /// # Errors
+    /// The ground cannot carry its connections.
+    fn sidecar_is_up(&self, pod: &str, process: Option<u32>) -> std::io::Result<()> {
+        let _ = (pod, process);
+        Ok(())
+    }
+
+    /// The sidecar of `pod` is gone.
+    fn sidecar_is_gone(&self, pod: &str) {
+        let _ = pod;
+    }
 
     /// Ends all tasks of a host, now.
     fn crash(&self, host: &str) -> impl Future<Output = ()> + Send;

@@ -72,7 +72,6 @@ pub struct Stage<G: Ground, D: Dataplane<G::Network>> {
     secrets: Arc<Secrets>,
     tls: Arc<AppTls>,
     ca: MeshCa,
-    resources: Vec<(String, String)>,
     sidecars: Mutex<BTreeMap<String, Arc<SidecarOf<D, G>>>>,
     held: Mutex<BTreeMap<String, (String, HeldOf<G>)>>,
     scrapes: Mutex<Vec<Scrape>>,
@@ -92,7 +91,6 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let tls = AppTls::new(ground.entropy(), ground.clock(), Arc::clone(&secrets) as _);
         let tls = Arc::new(tls.map_err(SetUpError::new)?);
         let ca = MeshCa::new(kuma::MESH, &tls).map_err(SetUpError::new)?;
-        let resources = kuma::resources(&scenario, |pod| ground.pod_address(pod));
         let clock = ground.clone();
         let stage = Self {
             log: Log::new(move || clock.now()),
@@ -102,7 +100,6 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             secrets,
             tls,
             ca,
-            resources,
             sidecars: Mutex::default(),
             held: Mutex::default(),
             scrapes: Mutex::default(),
@@ -124,7 +121,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     /// What a step needs could not be set up.
     pub async fn play(self) -> Result<Played, SetUpError> {
         let steps = &self.scenario.steps;
-        match timeout(self.scenario.deadline, self.run_steps(steps)).await {
+        match timeout(self.ground.deadline(&self.scenario), self.run_steps(steps)).await {
             Ok(ran) => ran?,
             Err(_) => self.log.did(None, DEADLINE),
         }
@@ -199,7 +196,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let strict = self.scenario.mesh.mtls == Mtls::Strict;
         let start = dataplane::Pod {
             name: pod.to_owned(),
-            resources: self.resources.clone(),
+            resources: self.resources(pod),
             authority: strict.then(|| (self.ca.cert_pem.clone(), self.ca.key_pem.clone())),
             admin: SocketAddr::from((self.ground.pod_address(pod), kuma::ADMIN_PORT)),
         };
@@ -219,14 +216,40 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let sidecar =
             started.await.map_err(|_| SetUpError(format!("the sidecar of {pod} panicked at its start")))?;
         let sidecar = Arc::new(sidecar.map_err(SetUpError::new)?);
+        self.ground.sidecar_is_up(pod, sidecar.pid()).map_err(SetUpError::new)?;
         lock(&self.sidecars).insert(pod.to_owned(), sidecar);
         Ok(())
     }
 
+    /// The mesh as the sidecar of `pod` is told it is.
+    fn resources(&self, pod: &str) -> Vec<(String, String)> {
+        let view = kuma::View {
+            pod,
+            address: &|other| self.ground.seen_from(pod, other),
+            outbounds: self.ground.outbounds(pod),
+            app: self.ground.service_address(pod),
+        };
+        kuma::resources(&self.scenario, &view)
+    }
+
+    /// A sidecar is gone: its secrets stay, its place is free.
+    async fn forget(&self, pod: &str) {
+        let sidecar = lock(&self.sidecars).remove(pod);
+        if let Some(sidecar) = sidecar {
+            sidecar.ended().await;
+            self.secrets.add(sidecar.key_log().await);
+        }
+        self.ground.sidecar_is_gone(pod);
+    }
+
     /// The sidecar of a pod dies.
     pub(super) async fn crash_sidecar(&self, pod: &str) {
+        let sidecar = lock(&self.sidecars).get(pod).cloned();
+        if let Some(sidecar) = sidecar {
+            sidecar.crash();
+        }
         self.ground.crash(&proxy_host(pod)).await;
-        lock(&self.sidecars).remove(pod);
+        self.forget(pod).await;
     }
 
     /// The sidecar of a pod drains, and stops.
@@ -234,7 +257,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let Some(sidecar) = lock(&self.sidecars).get(pod).cloned() else { return };
         sidecar.drain().await;
         sidecar.stop();
-        lock(&self.sidecars).remove(pod);
+        self.forget(pod).await;
     }
 
     /// Scrapes metrics and counts sockets, as far as these expectations look at them; at the bottom, all sidecars: their books are compared.
@@ -263,12 +286,21 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
                 Some(Some((address, path))) => {
                     scrape::scrape(&self.ground.network(crate::sim::topology::WORLD), address, path).await
                 }
-                Some(None) => Err("it serves no metrics".to_owned()),
+                Some(None) => self.told(sidecar.as_deref()).await,
                 None => Err("it does not run".to_owned()),
             };
             let (at, step) = (self.ground.now(), step.map(str::to_owned));
             lock(&self.scrapes).push(Scrape { at, step, host, body });
         }
+    }
+
+    /// Metrics of a sidecar that does not serve them.
+    async fn told(&self, sidecar: Option<&SidecarOf<D, G>>) -> Result<String, String> {
+        let metrics = match sidecar {
+            Some(sidecar) => sidecar.collect().await,
+            None => None,
+        };
+        metrics.unwrap_or_else(|| Err("it has no metrics".to_owned()))
     }
 
     /// Apps end, sidecars drain; then nothing may be left.
@@ -286,8 +318,11 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         for (pod, _) in &sidecars {
             self.count(Some(AFTER_DRAIN), &proxy_host(pod), &[kuma::ADMIN_PORT]);
         }
-        for (_, sidecar) in sidecars {
+        for (pod, sidecar) in sidecars {
             sidecar.stop();
+            sidecar.ended().await;
+            self.secrets.add(sidecar.key_log().await);
+            self.ground.sidecar_is_gone(&pod);
         }
         self.settle().await;
         for host in self.hosts() {

@@ -1,0 +1,118 @@
+//! A whole case in a live world.
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+
+use super::ground::Live;
+use super::network::LiveNetwork;
+use crate::dataplane::Dataplane;
+use crate::expect::Run;
+use crate::expect::wire::looks_at;
+use crate::language::Scenario;
+use crate::observe::wire::{self, Capture};
+use crate::world::stage::{SetUpError, Stage};
+
+/// How long a world may take to set up and to take down, beyond its deadline, before it counts as stuck.
+const GRACE: Duration = Duration::from_secs(120);
+
+/// What a live case leaves.
+#[derive(Debug, Clone)]
+pub struct LiveCase {
+    /// What checks look at.
+    pub run: Run,
+    /// What crossed the links, with the secrets to read it.
+    pub capture: Capture,
+}
+
+/// Why a live case has no outcome: never the dataplane's fault but for a sidecar that does not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LiveError {
+    /// Apps or sidecars did not start.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
+    /// The machine lacks something.
+    #[error("a live world cannot stand here: {0}")]
+    Machine(String),
+    /// A task of the harness panicked.
+    #[error("a task of the harness panicked: {0}")]
+    Panic(String),
+    /// Real time ran out.
+    #[error("stuck: {0} s went by")]
+    Stuck(u64),
+}
+
+/// Plays a scenario against a dataplane on real sockets, on a thread of its own.
+///
+/// # Errors
+/// See [`LiveError`].
+pub fn play<D: Dataplane<LiveNetwork>>(
+    scenario: &Scenario,
+    dataplane: Arc<D>,
+    seed: u64,
+    capture_bound: u64,
+) -> Result<LiveCase, LiveError> {
+    let (done, outcome) = mpsc::sync_channel(1);
+    let shared = Arc::new(scenario.clone());
+    // Processes end with the thread that started them: it lives until all is taken down.
+    let thread = thread::Builder::new().name("live".to_owned()).stack_size(8 << 20).spawn(move || {
+        // The receiver is gone only when the case was given up as stuck.
+        let _ = done.send(on_this_thread(shared, dataplane, seed, capture_bound));
+    });
+    let thread = thread.map_err(|error| LiveError::Machine(error.to_string()))?;
+    let limit = scenario.span() * 2 + GRACE;
+    match outcome.recv_timeout(limit) {
+        Ok(outcome) => {
+            // It has nothing left to do but to end.
+            let _ = thread.join();
+            outcome
+        }
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(LiveError::Stuck(limit.as_secs())),
+        Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(payload) => Err(LiveError::Panic(words(payload.as_ref()))),
+            Ok(()) => Err(LiveError::Panic("the world's thread ended early".to_owned())),
+        },
+    }
+}
+
+fn on_this_thread<D: Dataplane<LiveNetwork>>(
+    scenario: Arc<Scenario>,
+    dataplane: Arc<D>,
+    seed: u64,
+    capture_bound: u64,
+) -> Result<LiveCase, LiveError> {
+    let machine = |error: std::io::Error| LiveError::Machine(error.to_string());
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(machine)?;
+    runtime.block_on(async move {
+        let ground = Live::new(&scenario, seed, capture_bound).map_err(machine)?;
+        let played = match Stage::set_up(ground.clone(), Arc::clone(&scenario), dataplane).await {
+            Ok(stage) => stage.play().await,
+            Err(error) => Err(error),
+        };
+        let processes = ground.clone();
+        ground.end().await;
+        if let Some(panic) = processes.panics().into_iter().next() {
+            return Err(LiveError::Panic(panic));
+        }
+        let played = played?;
+        let mut capture = ground.take_capture();
+        capture.key_log = played.key_log;
+        let wire = wire::read(&capture, |link| looks_at(&scenario, link));
+        let run = Run {
+            scenario: Arc::unwrap_or_clone(scenario),
+            observations: played.observations,
+            wire,
+            scrapes: played.scrapes,
+            sockets: played.sockets,
+        };
+        Ok(LiveCase { run, capture })
+    })
+}
+
+fn words(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned())
+}

@@ -1,0 +1,93 @@
+//! Sockets that a process holds, from /proc.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// Sockets of `process`, by state, but those at `but` ports. Empty if it is gone.
+pub(super) fn of_process(process: u32, but: &[u16]) -> BTreeMap<String, u32> {
+    let inodes = inodes(process);
+    let table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
+    let mut by_state = BTreeMap::new();
+    for socket in table.lines().skip(1).filter_map(Socket::parse) {
+        if inodes.contains(&socket.inode) && !but.contains(&socket.local.port()) {
+            *by_state.entry(socket.state.to_owned()).or_default() += 1;
+        }
+    }
+    by_state
+}
+
+/// Numbers of the sockets that a process has open.
+fn inodes(process: u32) -> BTreeSet<u64> {
+    let Ok(files) = fs::read_dir(format!("/proc/{process}/fd")) else { return BTreeSet::new() };
+    let targets = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
+    targets
+        .filter_map(|target| {
+            let name = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            name.parse().ok()
+        })
+        .collect()
+}
+
+/// A line of /proc/net/tcp.
+#[derive(Debug, PartialEq, Eq)]
+struct Socket {
+    local: SocketAddrV4,
+    state: &'static str,
+    inode: u64,
+}
+
+impl Socket {
+    /// `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..`
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let state = match *fields.get(3)? {
+            "01" => "ESTABLISHED",
+            "02" => "SYN_SENT",
+            "03" => "SYN_RECEIVED",
+            "04" => "FIN_WAIT1",
+            "05" => "FIN_WAIT2",
+            "06" => "TIME_WAIT",
+            "07" => "CLOSED",
+            "08" => "CLOSE_WAIT",
+            "09" => "LAST_ACK",
+            "0A" => "LISTEN",
+            "0B" => "CLOSING",
+            _ => "UNKNOWN",
+        };
+        Some(Self { local: address(fields.get(1)?)?, state, inode: fields.get(9)?.parse().ok()? })
+    }
+}
+
+/// `0100007F:1F90`: the address in the machine's byte order, the port as a number.
+fn address(text: &str) -> Option<SocketAddrV4> {
+    let (ip, port) = text.split_once(':')?;
+    let ip = Ipv4Addr::from(u32::from_str_radix(ip, 16).ok()?.to_ne_bytes());
+    Some(SocketAddrV4::new(ip, u16::from_str_radix(port, 16).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_kernels_table_are_read() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0 100 0 0 10 0";
+        let socket = Socket::parse(line).expect("a socket");
+        assert_eq!(socket.local.to_string(), "127.0.0.1:8080");
+        assert_eq!((socket.state, socket.inode), ("LISTEN", 4242));
+        assert_eq!(Socket::parse("sl local_address"), None);
+    }
+
+    #[test]
+    fn the_sockets_of_this_process_are_found() {
+        let before = of_process(std::process::id(), &[]).get("LISTEN").copied().unwrap_or(0);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let port = listener.local_addr().expect("an address").port();
+        let found = of_process(std::process::id(), &[]).get("LISTEN").copied().unwrap_or(0);
+        assert!(found > before, "{found} listeners");
+        let without = of_process(std::process::id(), &[port]).get("LISTEN").copied().unwrap_or(0);
+        assert!(without < found, "{without} listeners");
+        assert_eq!(of_process(u32::MAX, &[]), BTreeMap::new());
+    }
+}
