@@ -154,8 +154,8 @@ mod tests {
             result("t/a", &[("TCP-3", Verdict::Pass), ("TCP-4", not_run)]),
         ];
         let bugs = [bug("TCP-1", true), bug("TCP-2", false), bug("TCP-3", true), bug("TCP-6", true)];
-        let filter = Filter::new(&contract, &["TCP".into()], &[], &[]).expect("an area");
-        let coverage = Coverage::of(&contract, &filter, &cases, &bugs, &results);
+        let filter = Filter::new(contract, &["TCP".into()], &[], &[]).expect("an area");
+        let coverage = Coverage::of(contract, &filter, &cases, &bugs, &results);
         let status = |id: &str| coverage.rows.iter().find(|row| row.clause.id == id).map(|row| row.status);
         for (id, wanted) in [
             ("TCP-1", Status::Proven),

@@ -1,5 +1,7 @@
 //! The contract: what a dataplane owes, clause by clause (fixtures/requirements.yaml).
 
+use std::sync::LazyLock;
+
 use indexmap::IndexMap;
 use serde::Deserialize;
 
@@ -7,7 +9,7 @@ use serde::Deserialize;
 const BUNDLED: &str = include_str!("../../fixtures/requirements.yaml");
 
 /// Why a contract can't be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum RequirementsError {
     /// Not YAML, or not of the right form.
     #[error("contract is malformed: {0}")]
@@ -137,8 +139,11 @@ impl Requirements {
     ///
     /// # Errors
     /// Never in a build that passed its tests.
-    pub fn bundled() -> Result<Self, RequirementsError> {
-        Self::parse(BUNDLED)
+    pub fn bundled() -> Result<&'static Self, RequirementsError> {
+        // Every scenario file is checked against it: read once, it costs what one of them does.
+        static READ: LazyLock<Result<Requirements, RequirementsError>> =
+            LazyLock::new(|| Requirements::parse(BUNDLED));
+        READ.as_ref().map_err(Clone::clone)
     }
 
     /// Reads a contract.

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::scenario::parse;
 
-    fn contract() -> Requirements {
+    fn contract() -> &'static Requirements {
         Requirements::bundled().unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -119,12 +119,12 @@ mod tests {
 
     fn filter(areas: &[&str], clauses: &[&str], features: &[&str]) -> Result<Filter, Unknown> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        Filter::new(&contract(), &words(areas), &words(clauses), &words(features))
+        Filter::new(contract(), &words(areas), &words(clauses), &words(features))
     }
 
     #[test]
     fn one_kind_widens_and_kinds_narrow() {
-        let takes = |filter: Filter, proves| filter.takes_case(&contract(), &case(proves));
+        let takes = |filter: Filter, proves| filter.takes_case(contract(), &case(proves));
         let either = filter(&["tcp", "TLS"], &[], &[]).expect("areas");
         assert!(takes(either.clone(), "TCP-1") && takes(either.clone(), "TLS-1"));
         assert!(!takes(either, "MTLS-1"));

@@ -24,7 +24,7 @@ pub struct Suite {
     /// The project's folder.
     pub root: PathBuf,
     /// The contract.
-    pub requirements: Requirements,
+    pub requirements: &'static Requirements,
     dictionary: Dictionary,
 }
 

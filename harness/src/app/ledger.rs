@@ -126,15 +126,12 @@ impl Ledger {
         }
         let ended = {
             let wire = self.wire.lock();
-            let inside = self.inside.as_ref().unwrap_or(&wire);
-            Ended {
-                end,
-                done,
-                wire_sent: wire.sent.flow(),
-                wire_received: wire.received.flow(),
-                sent: inside.sent.flow(),
-                received: inside.received.flow(),
-            }
+            let (wire_sent, wire_received) = (wire.sent.flow(), wire.received.flow());
+            let (sent, received) = match &self.inside {
+                Some(inside) => (inside.sent.flow(), inside.received.flow()),
+                None => (wire_sent.clone(), wire_received.clone()),
+            };
+            Ended { end, done, wire_sent, wire_received, sent, received }
         };
         self.see(Seen::Ended(ended));
     }

@@ -15,11 +15,11 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn main(&self, root: &Path) -> u8 {
-        let cases =
-            match contract().and_then(|contract| self.select.cases(&root.join("scenarios"), &contract)) {
-                Ok(cases) => cases,
-                Err(code) => return code,
-            };
+        let cases = match contract().and_then(|contract| self.select.cases(&root.join("scenarios"), contract))
+        {
+            Ok(cases) => cases,
+            Err(code) => return code,
+        };
         let mut files: Vec<_> = cases.iter().map(|case| &case.file).collect();
         files.dedup();
         let line = format!("{} scenarios in {} files are well formed", cases.len(), files.len());

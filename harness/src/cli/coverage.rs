@@ -56,7 +56,7 @@ impl Coverage {
     }
 
     fn reckon(&self, root: &Path, suite: &Suite) -> Result<(coverage::Coverage, Vec<CaseResult>), u8> {
-        let contract = &suite.requirements;
+        let contract = suite.requirements;
         let filter = self.select.filter(contract)?;
         let broken = |error: std::io::Error| complain(&error.to_string(), BROKEN);
         let bugs = planted::read(root).map_err(broken)?;

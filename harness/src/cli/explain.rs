@@ -25,7 +25,7 @@ impl Explain {
         let contract = contract()?;
         let clauses = self.ids.iter().map(|id| {
             let unknown = |error: crate::select::Unknown| complain(&error.to_string(), BAD_INPUT);
-            let filter = Filter::new(&contract, &[], std::slice::from_ref(id), &[]).map_err(unknown)?;
+            let filter = Filter::new(contract, &[], std::slice::from_ref(id), &[]).map_err(unknown)?;
             Ok(contract.iter().filter(move |clause| filter.takes(clause)))
         });
         let clauses: Vec<_> = clauses.collect::<Result<Vec<_>, u8>>()?.into_iter().flatten().collect();
@@ -33,7 +33,7 @@ impl Explain {
         let bugs = planted::read(root)
             .map_err(|error| complain(&format!("reading tests/planted: {error}"), BROKEN))?;
         let told: Vec<_> =
-            clauses.iter().map(|clause| explain::clause(&contract, clause, &cases, &bugs)).collect();
+            clauses.iter().map(|clause| explain::clause(contract, clause, &cases, &bugs)).collect();
         Ok(told.join("\n"))
     }
 }

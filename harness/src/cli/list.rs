@@ -19,8 +19,8 @@ pub(super) struct List {
 impl List {
     pub(super) fn main(&self, root: &Path) -> u8 {
         let told = contract().and_then(|contract| {
-            let cases = self.select.cases(&root.join("scenarios"), &contract)?;
-            Ok(if self.json { list::json(&contract, &cases) } else { list::pretty(&contract, &cases) })
+            let cases = self.select.cases(&root.join("scenarios"), contract)?;
+            Ok(if self.json { list::json(contract, &cases) } else { list::pretty(contract, &cases) })
         });
         told.map_or_else(|code| code, |text| print(&text))
     }

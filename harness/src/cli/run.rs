@@ -61,7 +61,7 @@ impl Run {
             Ok(suite) => suite,
             Err(error) => return complain(&error.to_string(), BROKEN),
         };
-        let cases = match self.select.cases(&suite.scenarios(), &suite.requirements) {
+        let cases = match self.select.cases(&suite.scenarios(), suite.requirements) {
             Ok(cases) => cases,
             Err(code) => return code,
         };

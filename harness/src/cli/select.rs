@@ -63,6 +63,6 @@ pub(super) fn find(scenarios: &std::path::Path, wanted: &[String]) -> Result<Vec
 }
 
 /// The contract, or the exit code after it was told why it cannot be read.
-pub(super) fn contract() -> Result<Requirements, u8> {
+pub(super) fn contract() -> Result<&'static Requirements, u8> {
     Requirements::bundled().map_err(|error| complain(&error.to_string(), BROKEN))
 }

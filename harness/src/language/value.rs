@@ -56,22 +56,30 @@ impl Payload {
 
 /// Fills `into` with the bytes of pattern `seed` that start at `offset`: each 8-byte word is the SplitMix64 hash of its index.
 pub fn pattern(seed: u64, offset: u64, into: &mut [u8]) {
-    let mut at = offset;
-    let mut rest = into;
-    while !rest.is_empty() {
-        let mut z = (at / 8)
-            .wrapping_add(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
-            .wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let word = (z ^ (z >> 31)).to_le_bytes();
-        let skip = usize::try_from(at % 8).unwrap_or(0);
-        let n = (8 - skip).min(rest.len());
-        let (head, tail) = rest.split_at_mut(n);
-        head.copy_from_slice(&word[skip..skip + n]);
-        rest = tail;
-        at += n as u64;
+    // Whole words apart from the ends: they are stored as such, not byte by byte.
+    let skip = usize::try_from(offset % 8).unwrap_or(0);
+    let lead = if skip == 0 { 0 } else { (8 - skip).min(into.len()) };
+    let (head, rest) = into.split_at_mut(lead);
+    let mut index = offset / 8;
+    if lead > 0 {
+        head.copy_from_slice(&word(seed, index)[skip..skip + lead]);
+        index += 1;
     }
+    let (words, tail) = rest.as_chunks_mut::<8>();
+    for into in words {
+        *into = word(seed, index);
+        index += 1;
+    }
+    tail.copy_from_slice(&word(seed, index)[..tail.len()]);
+}
+
+/// The word of a pattern at this index.
+fn word(seed: u64, index: u64) -> [u8; 8] {
+    let mut z =
+        index.wrapping_add(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (z ^ (z >> 31)).to_le_bytes()
 }
 
 /// A set of allowed values: a scalar means equal, `{any: [a, b]}` one of them, `absent` that there is none.
@@ -268,8 +276,12 @@ mod tests {
     fn a_pattern_is_the_same_from_any_offset() {
         let mut whole = [0; 40];
         pattern(7, 0, &mut whole);
-        let mut part = [0; 13];
-        pattern(7, 11, &mut part);
-        assert_eq!(part, whole[11..24]);
+        for from in 0..whole.len() {
+            for to in from..=whole.len() {
+                let mut part = vec![0; to - from];
+                pattern(7, from as u64, &mut part);
+                assert_eq!(part, whole[from..to], "{from}..{to}");
+            }
+        }
     }
 }

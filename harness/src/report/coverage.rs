@@ -189,7 +189,7 @@ mod tests {
 
     fn whole() -> Coverage {
         let contract = Requirements::bundled().unwrap_or_else(|error| panic!("{error}"));
-        let mut coverage = Coverage::of(&contract, &Default::default(), &[], &[], &[]);
+        let mut coverage = Coverage::of(contract, &Default::default(), &[], &[], &[]);
         for (row, status) in coverage.rows.iter_mut().zip(Status::ALL.into_iter().cycle()) {
             row.status = status;
             row.cases = vec!["a/b[x=1]".into(), "a/b[x=2]".into(), "c".into()];

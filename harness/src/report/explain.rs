@@ -131,7 +131,7 @@ mod tests {
         let bug = Bug { name: "cut".into(), about: "Bytes are lost.".into(), claims, proven: false };
         let tell = |id: &str| {
             let told =
-                contract.get(id).map(|found| clause(&contract, found, &cases, std::slice::from_ref(&bug)));
+                contract.get(id).map(|found| clause(contract, found, &cases, std::slice::from_ref(&bug)));
             anstream::adapter::strip_str(&told.unwrap_or_default()).to_string()
         };
         let told = tell("TCP-1");

@@ -109,7 +109,7 @@ fn cases(name: &str, file: &Path, source: &str) -> Result<Vec<Scenario>, Vec<Pro
                 file,
                 (source, &tree),
                 (written, &case),
-                &contract,
+                contract,
                 &mut problems,
             ));
         }

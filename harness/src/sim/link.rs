@@ -110,17 +110,9 @@ impl Lane {
     }
 
     /// Cuts a packet into the sizes this lane carries.
-    pub(super) fn cut(&self, segment: Segment, mut each: impl FnMut(Segment)) {
+    pub(super) fn cut(&self, segment: Segment) -> Pieces {
         let most = self.segment.map_or(usize::MAX, |bytes| bytes.max(1) as usize);
-        let mut rest = segment;
-        while rest.payload.len() > most {
-            let payload = rest.payload.split_to(most);
-            let seq = rest.seq;
-            rest.seq = rest.seq.wrapping_add(u32::try_from(most).unwrap_or(u32::MAX));
-            // FIN rides on the last piece only.
-            each(Segment { seq, payload, flags: Flags(rest.flags.0 & !Flags::FIN), ..rest.clone() });
-        }
-        each(rest);
+        Pieces { rest: Some(segment), most }
     }
 
     /// Whether the lane swallows what enters it.
@@ -183,6 +175,27 @@ impl Lane {
                 _ => nanos(p99) * 5,
             },
         }
+    }
+}
+
+/// A packet being cut. Most are not: nothing is allocated for them.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    rest: Option<Segment>,
+    most: usize,
+}
+
+impl Iterator for Pieces {
+    type Item = Segment;
+
+    fn next(&mut self) -> Option<Segment> {
+        let rest = self.rest.as_mut().filter(|rest| rest.payload.len() > self.most);
+        let Some(rest) = rest else { return self.rest.take() };
+        let payload = rest.payload.split_to(self.most);
+        let seq = rest.seq;
+        rest.seq = rest.seq.wrapping_add(u32::try_from(self.most).unwrap_or(u32::MAX));
+        // FIN rides on the last piece only.
+        Some(Segment { seq, payload, flags: Flags(rest.flags.0 & !Flags::FIN), ..rest.clone() })
     }
 }
 
@@ -264,8 +277,8 @@ mod tests {
     fn a_cut_packet_keeps_bytes_and_sequence() {
         let mut lane = new();
         lane.set(&Condition::Segment(2));
-        let mut pieces = Vec::new();
-        lane.cut(segment(Flags::ACK | Flags::PSH, b"hello"), |s| pieces.push((s.seq, s.payload)));
+        let pieces = lane.cut(segment(Flags::ACK | Flags::PSH, b"hello"));
+        let pieces: Vec<_> = pieces.map(|s| (s.seq, s.payload)).collect();
         assert_eq!(pieces, [(7, "he".into()), (9, "ll".into()), (11, Bytes::from("o"))]);
     }
 

@@ -1,7 +1,7 @@
 //! Named random streams: each consumer draws from its own, so that adding or removing one shifts no other's draws.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -34,36 +34,72 @@ pub struct Draw {
 
 /// The last draws of a run, oldest first.
 #[derive(Debug, Clone, Default)]
-pub struct Draws(Arc<Mutex<(u64, VecDeque<Draw>)>>);
+pub struct Draws(Arc<Mutex<Memory>>);
+
+/// What [`Draws`] remember. There is a draw or two for each packet: one is noted without its stream's name.
+#[derive(Debug, Default)]
+struct Memory {
+    streams: Vec<Arc<str>>,
+    count: u64,
+    last: VecDeque<Noted>,
+}
+
+/// A draw as it is remembered.
+#[derive(Debug)]
+struct Noted {
+    /// Index of the stream.
+    stream: usize,
+    bound: u64,
+    value: u64,
+}
 
 impl Draws {
-    fn push(&self, stream: &Arc<str>, bound: u64, value: u64) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = inner.0;
-        inner.0 += 1;
-        if inner.1.len() == REMEMBERED {
-            inner.1.pop_front();
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names a stream; its draws are noted under the number returned.
+    fn stream(&self, name: &str) -> usize {
+        let mut memory = self.memory();
+        memory.streams.push(name.into());
+        memory.streams.len() - 1
+    }
+
+    fn push(&self, stream: usize, bound: u64, value: u64) {
+        let mut memory = self.memory();
+        memory.count += 1;
+        if memory.last.len() == REMEMBERED {
+            memory.last.pop_front();
         }
-        inner.1.push_back(Draw { index, stream: Arc::clone(stream), bound, value });
+        memory.last.push_back(Noted { stream, bound, value });
     }
 
     /// How many draws were made.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+        self.memory().count
     }
 
     /// The remembered ones.
     #[must_use]
     pub fn last(&self) -> Vec<Draw> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.iter().cloned().collect()
+        let memory = self.memory();
+        let first = memory.count - memory.last.len() as u64;
+        let draw = |(index, noted): (u64, &Noted)| Draw {
+            index,
+            stream: Arc::clone(&memory.streams[noted.stream]),
+            bound: noted.bound,
+            value: noted.value,
+        };
+        (first..).zip(&memory.last).map(draw).collect()
     }
 }
 
 /// A stream of numbers in integer arithmetic, the same on every machine.
 #[derive(Debug)]
 pub struct Random {
-    name: Arc<str>,
+    /// Its number among [`Draws`].
+    stream: usize,
     rng: ChaCha8Rng,
     draws: Draws,
 }
@@ -72,7 +108,8 @@ impl Random {
     /// The stream `name` of the run with this seed.
     #[must_use]
     pub fn new(seed: u64, name: &str, draws: Draws) -> Self {
-        Self { name: name.into(), rng: ChaCha8Rng::from_seed(stream_seed(seed, name)), draws }
+        let rng = ChaCha8Rng::from_seed(stream_seed(seed, name));
+        Self { stream: draws.stream(name), rng, draws }
     }
 
     /// A number from 0 to `bound` exclusive; 0 if `bound` is 0.
@@ -80,7 +117,7 @@ impl Random {
         // Multiply-shift: the bias of at most `bound / 2^64` shifts no outcome anyone could see.
         let wide = u128::from(self.rng.next_u64()) * u128::from(bound);
         let value = u64::try_from(wide >> 64).unwrap_or(0);
-        self.draws.push(&self.name, bound, value);
+        self.draws.push(self.stream, bound, value);
         value
     }
 

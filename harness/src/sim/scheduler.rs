@@ -310,7 +310,7 @@ impl State {
         if segment.flags.has(Flags::RST) {
             sockets.rescue(tuple);
             self.orphans.remove(&tuple);
-        } else if !sockets.is_live(tuple) && self.orphans.contains_key(&tuple) {
+        } else if self.orphans.contains_key(&tuple) && !sockets.is_live(tuple) {
             if !segment.payload.is_empty() {
                 // Linux: data for a socket that nobody holds any more is answered with RST, and that is the end of both.
                 self.orphans.remove(&tuple);
@@ -363,10 +363,8 @@ impl State {
         let Some(link) = self.links.get_mut(&key) else { return };
         link.follow(&segment);
         let lane = &mut link.lanes[link::lane(forward)];
-        let mut pieces = Vec::new();
-        lane.cut(segment, |piece| pieces.push(piece));
         let mut refused = None;
-        for piece in pieces {
+        for piece in lane.cut(segment) {
             self.recorder.packet(now, link.index, forward, &piece, lane.swallows());
             match lane.fate(now, &piece) {
                 Fate::At(due) => {

@@ -284,7 +284,9 @@ impl Reader {
 
 /// A text that is the same for no other name and labels: names end at what is in no name, and before each value stands its length.
 fn identity(name: &str, labels: &[&(String, String)]) -> String {
-    let mut text = name.to_owned();
+    let room: usize = labels.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+    let mut text = String::with_capacity(name.len() + room);
+    text.push_str(name);
     for (name, value) in labels {
         // Writing to a string cannot fail.
         let _ = write!(text, ",{name}={}={value}", value.len());
