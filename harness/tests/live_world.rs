@@ -62,7 +62,9 @@ steps:
 #[test]
 fn bytes_come_back_and_are_on_the_wire() {
     let case = live(&format!(
-        "{PODS}  - {{id: talk, from: web, to: echo.app, tcp: [{{send: {{size: 1MiB}}}}, half_close, {{read: eof}}]}}\n"
+        "{PODS}  - {{id: talk, from: web, to: echo.app, tcp: [{{send: {{size: 1MiB}}}}, half_close, {{read: eof}}]}}
+expect: [{{wire: {{link: web->echo, connections: 1}}, proves: [TCP-1]}}]
+"
     ));
     let ended = seen(&case, "talk").find_map(|seen| match seen {
         Seen::Ended(ended) => Some(ended.clone()),
