@@ -9,6 +9,9 @@ use crate::select::Filter;
 use crate::suite::CaseResult;
 use crate::verdict::Verdict;
 
+/// How many statuses there are.
+pub const COUNT: usize = 7;
+
 /// How well a clause is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,8 +20,12 @@ pub enum Status {
     Proven,
     /// An expectation that names it was evaluated, and it holds.
     Covered,
+    /// It does not hold, and the dataplane's declaration says so.
+    KnownFailure,
     /// It does not hold.
     Failing,
+    /// It is about what the dataplane does not declare.
+    Unsupported,
     /// Cases name it, and none of them could be judged, or was asked for.
     NotRun,
     /// No case names it.
@@ -27,7 +34,15 @@ pub enum Status {
 
 impl Status {
     /// All, the best first.
-    pub const ALL: [Self; 5] = [Self::Proven, Self::Covered, Self::Failing, Self::NotRun, Self::Uncovered];
+    pub const ALL: [Self; COUNT] = [
+        Self::Proven,
+        Self::Covered,
+        Self::KnownFailure,
+        Self::Failing,
+        Self::Unsupported,
+        Self::NotRun,
+        Self::Uncovered,
+    ];
 
     /// For people.
     #[must_use]
@@ -35,7 +50,9 @@ impl Status {
         match self {
             Self::Proven => "proven",
             Self::Covered => "covered",
+            Self::KnownFailure => "known",
             Self::Failing => "failing",
+            Self::Unsupported => "unsupp.",
             Self::NotRun => "not run",
             Self::Uncovered => "not yet",
         }
@@ -81,12 +98,14 @@ impl Coverage {
         let has_rows = |area: &str| rows.iter().any(|row| row.clause.area == area);
         let areas = contract.areas().filter(|(area, _)| has_rows(area));
         let areas = areas.map(|(area, title)| (area.to_owned(), title.to_owned())).collect();
-        Self { areas, rows, ran: results.len() }
+        let unplayed = |result: &&CaseResult| result.case.is_none() && !result.verdict.verdict.is_judged();
+        let ran = results.iter().filter(|result| !unplayed(result)).count();
+        Self { areas, rows, ran }
     }
 
     /// Clauses of an area (all without one) and a level (all without one) by status, in the order of [`Status::ALL`].
     #[must_use]
-    pub fn counts(&self, area: Option<&str>, level: Option<Binding>) -> [usize; 5] {
+    pub fn counts(&self, area: Option<&str>, level: Option<Binding>) -> [usize; COUNT] {
         let of_these = |row: &&Row| {
             area.is_none_or(|area| row.clause.area == area)
                 && level.is_none_or(|level| row.clause.level == level)
@@ -108,8 +127,12 @@ fn row(clause: &Clause, cases: &[Scenario], bugs: &[Bug], results: &[CaseResult]
     let verdicts = || results.iter().filter_map(|result| result.verdict.clauses.get(&clause.id));
     let status = if verdicts().any(|verdict| matches!(verdict, Verdict::Fail | Verdict::Warn)) {
         Status::Failing
+    } else if verdicts().any(|verdict| matches!(verdict, Verdict::KnownFailure(_))) {
+        Status::KnownFailure
     } else if verdicts().any(|verdict| *verdict == Verdict::Pass) {
         if bugs.is_empty() { Status::Covered } else { Status::Proven }
+    } else if verdicts().any(|verdict| matches!(verdict, Verdict::Unsupported(_))) {
+        Status::Unsupported
     } else if cases.is_empty() {
         Status::Uncovered
     } else {
@@ -136,7 +159,7 @@ mod tests {
     fn result(name: &str, clauses: &[(&str, Verdict)]) -> CaseResult {
         let mut verdict = CaseVerdict::broken(name, "made by hand");
         verdict.clauses = clauses.iter().map(|(id, verdict)| ((*id).to_owned(), verdict.clone())).collect();
-        CaseResult { seed: 0, verdict, case: None }
+        CaseResult { seed: 0, target: std::sync::Arc::default(), verdict, case: None }
     }
 
     fn bug(clause: &str, proven: bool) -> Bug {
@@ -147,11 +170,19 @@ mod tests {
     #[test]
     fn each_status_has_its_reason() {
         let contract = Requirements::bundled().unwrap_or_else(|error| panic!("{error}"));
-        let cases = [case("t/a", &["TCP-1", "TCP-2", "TCP-3", "TCP-4"]), case("t/b", &["TCP-5"])];
+        let cases = [
+            case("t/a", &["TCP-1", "TCP-2", "TCP-3", "TCP-4"]),
+            case("t/b", &["TCP-5"]),
+            case("t/c", &["TCP-7", "TCP-8"]),
+        ];
         let not_run = Verdict::NotRun("no secrets".into());
         let results = [
             result("t/a", &[("TCP-1", Verdict::Pass), ("TCP-2", Verdict::Pass), ("TCP-3", Verdict::Warn)]),
             result("t/a", &[("TCP-3", Verdict::Pass), ("TCP-4", not_run)]),
+            result(
+                "t/c",
+                &[("TCP-7", Verdict::KnownFailure("x".into())), ("TCP-8", Verdict::Unsupported("y".into()))],
+            ),
         ];
         let bugs = [bug("TCP-1", true), bug("TCP-2", false), bug("TCP-3", true), bug("TCP-6", true)];
         let filter = Filter::new(contract, &["TCP".into()], &[], &[]).expect("an area");
@@ -164,11 +195,13 @@ mod tests {
             ("TCP-4", Status::NotRun),
             ("TCP-5", Status::NotRun),
             ("TCP-6", Status::Uncovered),
+            ("TCP-7", Status::KnownFailure),
+            ("TCP-8", Status::Unsupported),
         ] {
             assert_eq!(status(id), Some(wanted), "{id}");
         }
         assert_eq!(status("HTTP-1"), None, "another area");
-        assert_eq!(coverage.counts(Some("TCP"), None)[..4], [1, 1, 1, 2]);
+        assert_eq!(coverage.counts(Some("TCP"), None)[..6], [1, 1, 1, 1, 1, 2]);
         assert_eq!(coverage.counts(None, None).iter().sum::<usize>(), coverage.rows.len());
         assert_eq!(coverage.areas, [("TCP".to_owned(), "Opaque tcp".to_owned())]);
     }

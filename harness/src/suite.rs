@@ -1,22 +1,44 @@
-//! A folder of scenarios with the contract they prove and the dictionaries they read metrics by; runs one case of it.
+//! A folder of scenarios with the contract they prove, and the dataplane that is judged by it; plays and judges one case of it.
+//!
+//! * [`Suite`] — what all cases are judged by. [`Target`] — who is judged, beside whom, and where.
+//! * [`Player`] — plays a case; [`Simulator`] does so in the simulator.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::dataplane::Dataplane;
-use crate::expect::Finding;
-use crate::language::Level;
+use crate::dataplane::declared::Declared;
 use crate::language::Scenario;
 use crate::observe::dictionary::{Dictionary, DictionaryError};
-use crate::requirements::{Binding, Requirements, RequirementsError};
+use crate::requirements::{Requirements, RequirementsError};
 use crate::sim::network::SimNetwork;
 use crate::sim::run::Config;
-use crate::verdict::{self, AlwaysVerdict, CaseVerdict, Verdict};
+use crate::verdict::{self, CaseVerdict, Terms, Verdict};
 use crate::world::simulated::{self, Case, CaseError};
 
-/// Name of the always-on check that a dataplane's tasks do not panic.
-const NO_PANIC: &str = "no panic";
+mod target;
+
+pub use target::{Party, REFERENCE, Target};
+
+/// Plays cases: one dataplane in one world.
+pub trait Player: Send + Sync {
+    /// Plays one case.
+    ///
+    /// # Errors
+    /// The harness failed, see [`CaseError`]; never the dataplane's fault but for a sidecar that does not start.
+    fn play(&self, scenario: &Scenario, config: &Config) -> Result<Case, CaseError>;
+}
+
+/// Plays cases in the simulator, with a dataplane that runs in this process.
+#[derive(Debug, Clone)]
+pub struct Simulator<D>(pub Arc<D>);
+
+impl<D: Dataplane<SimNetwork>> Player for Simulator<D> {
+    fn play(&self, scenario: &Scenario, config: &Config) -> Result<Case, CaseError> {
+        simulated::play(scenario, Arc::clone(&self.0), config)
+    }
+}
 
 /// What all cases are judged by.
 #[derive(Debug)]
@@ -25,7 +47,12 @@ pub struct Suite {
     pub root: PathBuf,
     /// The contract.
     pub requirements: &'static Requirements,
-    dictionary: Dictionary,
+    /// Signals to metrics of the dataplane that is judged.
+    pub dictionary: Dictionary,
+    /// What it says of itself.
+    pub declared: Declared,
+    /// Who is judged, beside whom, and where.
+    pub target: Arc<Target>,
 }
 
 /// Why a suite cannot be opened.
@@ -57,14 +84,17 @@ pub enum SuiteError {
 pub struct CaseResult {
     /// The seed.
     pub seed: u64,
+    /// Who was judged.
+    pub target: Arc<Target>,
     /// The judgement.
     pub verdict: CaseVerdict,
-    /// What it stands on; `None` when the case broke.
+    /// What it stands on; `None` when the case broke, or was not played.
     pub case: Option<Box<Case>>,
 }
 
 impl Suite {
-    /// Opens the suite of the project at `root`, judged by the dictionary of the dataplane called `dataplane`.
+    /// Opens the suite of the project at `root`, to judge the reference dataplane in the simulator; `dataplane` names the folder below
+    /// fixtures/dataplanes whose dictionary is read.
     ///
     /// # Errors
     /// The contract or the dictionary cannot be read.
@@ -74,7 +104,8 @@ impl Suite {
             .map_err(|source| SuiteError::Read { path: path.clone(), source })?;
         let dictionary =
             Dictionary::parse(&text).map_err(|source| SuiteError::Dictionary { path, source })?;
-        Ok(Self { root: root.to_owned(), requirements: Requirements::bundled()?, dictionary })
+        let (requirements, target) = (Requirements::bundled()?, Arc::new(Target::default()));
+        Ok(Self { root: root.to_owned(), requirements, dictionary, declared: Declared::reference(), target })
     }
 
     /// The folder of scenarios.
@@ -91,43 +122,41 @@ impl Suite {
         dataplane: Arc<D>,
         config: &Config,
     ) -> CaseResult {
-        let seed = config.seed;
-        match simulated::play(scenario, dataplane, config) {
-            Ok(case) => CaseResult { seed, verdict: self.judge(&case), case: Some(Box::new(case)) },
-            Err(error) => CaseResult { seed, verdict: broken(scenario, &error), case: None },
+        self.play(&Simulator(dataplane), scenario, config)
+    }
+
+    /// Plays a case and judges it. Not played is what belongs to another world, and what the dataplane can't be judged by.
+    #[must_use]
+    pub fn play(&self, player: &dyn Player, scenario: &Scenario, config: &Config) -> CaseResult {
+        let result =
+            |verdict, case| CaseResult { seed: config.seed, target: Arc::clone(&self.target), verdict, case };
+        if let Err(why) = self.plays(scenario) {
+            return result(CaseVerdict::unplayed(scenario, &why), None);
         }
+        match player.play(scenario, config) {
+            Ok(case) => result(self.judge(&case), Some(Box::new(case))),
+            Err(error) => result(CaseVerdict::broken(&scenario.name, &error.to_string()), None),
+        }
+    }
+
+    /// Whether a case is played at all.
+    ///
+    /// # Errors
+    /// It is not: [`Verdict::NotRun`] in this world, or [`Verdict::Unsupported`] by the dataplane.
+    pub fn plays(&self, scenario: &Scenario) -> Result<(), Verdict> {
+        scenario.runs_in(self.target.world).map_err(Verdict::NotRun)?;
+        verdict::supported(scenario, &self.requirements, &self.declared).map_err(Verdict::Unsupported)
     }
 
     /// Judges what a case left.
     #[must_use]
     pub fn judge(&self, case: &Case) -> CaseVerdict {
-        let level = |id: &str| {
-            self.requirements.get(id).map(|clause| match clause.level {
-                Binding::Must => Level::Must,
-                Binding::Should => Level::Should,
-                Binding::May => Level::May,
-            })
+        let terms = Terms {
+            requirements: &self.requirements,
+            dictionary: &self.dictionary,
+            declared: &self.declared,
+            version: self.target.dataplane.version.as_deref(),
         };
-        let mut judged = verdict::judge(&case.run, &self.dictionary, &level);
-        let findings: Vec<_> = case.dataplane_panics.iter().map(|panic| panic_finding(panic)).collect();
-        let verdict = if findings.is_empty() { Verdict::Pass } else { Verdict::Fail };
-        if verdict == Verdict::Fail {
-            judged.verdict = Verdict::Fail;
-        }
-        judged.always.push(AlwaysVerdict { name: NO_PANIC.to_owned(), verdict, findings });
-        judged
-    }
-}
-
-fn broken(scenario: &Scenario, error: &CaseError) -> CaseVerdict {
-    CaseVerdict::broken(&scenario.name, &error.to_string())
-}
-
-fn panic_finding(panic: &str) -> Finding {
-    Finding {
-        what: "panic".to_owned(),
-        expected: "no panic in the dataplane".to_owned(),
-        found: panic.to_owned(),
-        observation: None,
+        verdict::judge(&case.run, &case.dataplane_panics, &terms)
     }
 }

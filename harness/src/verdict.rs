@@ -1,20 +1,27 @@
 //! What a run means: each expectation, each clause, the case. Pure: a saved run can be judged again.
 //!
-//! * [`judge`] — evaluates all expectations at their moments, and what always holds (`always`, `agree`).
 //! * [`Verdict`] — the words of the answer, and what they mean to the shell ([`exit_code`]).
+//! * [`judge()`] — evaluates all expectations at their moments, and what always holds (`always`, `agree`), by its [`Terms`].
+//! * [`supported`] — whether a dataplane can be asked at all. [`stale`] — known failures that are about nothing.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::expect::{Answer, Finding, Moment, Run, scene};
-use crate::language::{Expectation, Level};
-use crate::observe::dictionary::Dictionary;
-use crate::observe::{Nanos, Seen};
+use crate::expect::Finding;
+use crate::language::{Level, Scenario};
+use crate::observe::Nanos;
 
 mod agree;
 mod always;
+mod judge;
+mod known;
+mod support;
 #[cfg(test)]
 mod tests;
+
+pub use judge::{Terms, judge};
+pub use known::stale;
+pub use support::supported;
 
 /// The `step` of socket counts taken after everything was drained and all apps and clients are gone: then no host may have a socket left.
 pub const AFTER_DRAIN: &str = "after-drain";
@@ -22,6 +29,10 @@ pub const AFTER_DRAIN: &str = "after-drain";
 pub const DEADLINE: &str = "deadline";
 /// What the world `Did` when all was quiet, before it takes everything down: later observations do not count at the bottom.
 pub const QUIET: &str = "quiet";
+/// Name of the always-on check that a dataplane's tasks do not panic.
+const NO_PANIC: &str = "no panic";
+/// Names of all checks that are always on; a known failure may name one of them.
+pub const ALWAYS: [&str; 5] = ["no hang", "no leak", "no mismatch", agree::NAME, NO_PANIC];
 
 /// How something came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +44,10 @@ pub enum Verdict {
     Warn,
     /// A `must` does not hold.
     Fail,
+    /// It does not hold, and the dataplane's declaration says so, with the reason.
+    KnownFailure(String),
+    /// It is about a feature that the dataplane does not declare: which.
+    Unsupported(String),
     /// It could not be judged, with the reason.
     NotRun(String),
     /// The harness or the set-up failed, with the reason; says nothing about the dataplane.
@@ -40,14 +55,54 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// How much it matters beside others: the greater hides the smaller.
-    pub(crate) fn weight(&self) -> u8 {
+    /// How much it matters beside others of the same case: the greater hides the smaller.
+    fn weight(&self) -> u8 {
         match self {
             Self::Pass => 0,
-            Self::NotRun(_) => 1,
-            Self::Warn => 2,
-            Self::Fail => 3,
-            Self::Broken(_) => 4,
+            Self::Unsupported(_) => 1,
+            Self::NotRun(_) => 2,
+            Self::KnownFailure(_) => 3,
+            Self::Warn => 4,
+            Self::Fail => 5,
+            Self::Broken(_) => 6,
+        }
+    }
+
+    /// How much it matters beside those of other cases: as [`Self::weight`], but that one case could not judge says nothing against another that
+    /// did.
+    pub(crate) fn weight_among_cases(&self) -> u8 {
+        if *self == Self::Pass { 3 } else { self.weight() + u8::from(self.is_judged()) }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::KnownFailure(_) => "known failure",
+            Self::Unsupported(_) => "unsupported",
+            Self::NotRun(_) => "not run",
+            Self::Broken(_) => "broken",
+        }
+    }
+
+    /// Whether it says something of the dataplane, or of the harness.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        !matches!(self, Self::NotRun(_) | Self::Unsupported(_))
+    }
+
+    /// Why it is what it is, where that is told.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::KnownFailure(reason)
+            | Self::Unsupported(reason)
+            | Self::NotRun(reason)
+            | Self::Broken(reason) => Some(reason),
+            Self::Pass | Self::Warn | Self::Fail => None,
         }
     }
 
@@ -75,14 +130,14 @@ pub struct ExpectationVerdict {
     pub level: Level,
     /// How it came out.
     pub verdict: Verdict,
-    /// What is not as expected.
+    /// What is not as expected; of a known failure too.
     pub findings: Vec<Finding>,
 }
 
 /// What came of one of the checks that are always on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlwaysVerdict {
-    /// `no hang`, `no leak`, `no mismatch`, `agree`.
+    /// One of [`ALWAYS`].
     pub name: String,
     /// How it came out.
     pub verdict: Verdict,
@@ -95,7 +150,7 @@ pub struct AlwaysVerdict {
 pub struct CaseVerdict {
     /// The scenario's name.
     pub name: String,
-    /// The case as a whole: the worst of what was judged. Not run only if nothing could be judged.
+    /// The case as a whole: the worst of what was judged. Not run or unsupported only if nothing was.
     pub verdict: Verdict,
     /// Nanoseconds of the run's clock at the last observation.
     pub took: Nanos,
@@ -120,6 +175,13 @@ impl CaseVerdict {
             clauses: IndexMap::new(),
         }
     }
+
+    /// A case that was not played, nor any of its clauses judged.
+    #[must_use]
+    pub fn unplayed(scenario: &Scenario, why: &Verdict) -> Self {
+        let clauses = scenario.clauses().into_iter().map(|id| (id.to_owned(), why.clone()));
+        Self { verdict: why.clone(), clauses: clauses.collect(), ..Self::broken(&scenario.name, "") }
+    }
 }
 
 /// What a set of verdicts means to the shell: 3 if one is broken, else 1 if one fails, else 0.
@@ -130,125 +192,19 @@ pub fn exit_code<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> u8 {
         .map(|verdict| match verdict {
             Verdict::Broken(_) => 3,
             Verdict::Fail => 1,
-            Verdict::Pass | Verdict::Warn | Verdict::NotRun(_) => 0,
+            Verdict::Pass
+            | Verdict::Warn
+            | Verdict::KnownFailure(_)
+            | Verdict::Unsupported(_)
+            | Verdict::NotRun(_) => 0,
         })
         .max()
         .unwrap_or(0)
 }
 
-/// Judges a run. `levels` gives a clause's level; an unknown clause binds like a must.
-#[must_use]
-pub fn judge(run: &Run, dictionary: &Dictionary, levels: &dyn Fn(&str) -> Option<Level>) -> CaseVerdict {
-    let mut expectations = Vec::new();
-    let mut clauses = IndexMap::new();
-    for (moment, expectation) in moments(run, dictionary) {
-        let (findings, not_run) = evaluate(&moment, expectation);
-        let verdict_at = |level| match &not_run {
-            _ if !findings.is_empty() => Verdict::of(level),
-            Some(reason) => Verdict::NotRun(reason.clone()),
-            None => Verdict::Pass,
-        };
-        let own = |clause: &String| expectation.level.or_else(|| levels(clause)).unwrap_or(Level::Must);
-        for clause in &expectation.proves {
-            worsen(clauses.entry(clause.clone()).or_insert(Verdict::Pass), verdict_at(own(clause)));
-        }
-        let strongest = expectation.proves.iter().map(own).min_by_key(|level| strength(*level));
-        let level = strongest.or(expectation.level).unwrap_or(Level::Must);
-        let verdict = verdict_at(level);
-        expectations.push(ExpectationVerdict {
-            step: moment.step.map(str::to_owned),
-            line: expectation.line,
-            checks: expectation.checks.iter().map(|check| check.name()).collect::<Vec<_>>().join(", "),
-            proves: expectation.proves.clone(),
-            level,
-            verdict,
-            findings,
-        });
-    }
-    let mut always = always::judge(run);
-    always.push(agree::judge(run, dictionary));
-    let verdict = overall(
-        expectations.iter().map(|expectation| &expectation.verdict),
-        always.iter().map(|always| &always.verdict),
-    );
-    let took = run.observations.iter().map(|observation| observation.at).max().unwrap_or(0);
-    CaseVerdict { name: run.scenario.name.clone(), verdict, took, expectations, always, clauses }
-}
-
-/// All expectations with the moments at which they are judged.
-fn moments<'a>(run: &'a Run, dictionary: &'a Dictionary) -> Vec<(Moment<'a>, &'a Expectation)> {
-    let at = |step: Option<&'a str>, until| Moment { run, step, until, dictionary };
-    let mut all = Vec::new();
-    for step in scene::steps(&run.scenario) {
-        let seen = |wanted: Seen| {
-            time_of(run, |observation| {
-                observation.seen == wanted && observation.step.as_deref() == Some(&step.id)
-            })
-        };
-        // A step that never ended is judged on everything: what it misses shows there.
-        let until = match seen(Seen::StepSettled) {
-            Nanos::MAX => seen(Seen::StepEnded),
-            settled => settled,
-        };
-        all.extend(step.expect.iter().map(|expectation| (at(Some(&step.id), until), expectation)));
-    }
-    let quiet = time_of(run, |observation| matches!(&observation.seen, Seen::Did { what } if what == QUIET));
-    all.extend(run.scenario.expect.iter().map(|expectation| (at(None, quiet), expectation)));
-    all
-}
-
-/// When it was seen; the end of time if never.
-fn time_of(run: &Run, wanted: impl Fn(&crate::observe::Observation) -> bool) -> Nanos {
-    run.observations
-        .iter()
-        .find(|observation| wanted(observation))
-        .map_or(Nanos::MAX, |observation| observation.at)
-}
-
-/// Findings of all checks, and the first reason why one could not be judged.
-fn evaluate(moment: &Moment<'_>, expectation: &Expectation) -> (Vec<Finding>, Option<String>) {
-    let mut findings = Vec::new();
-    let mut not_run = None;
-    for check in &expectation.checks {
-        match check.judge(moment) {
-            Answer::Judged(more) => findings.extend(more),
-            Answer::NotRun(reason) => {
-                not_run.get_or_insert(format!("{}: {reason}", check.name()));
-            }
-        }
-    }
-    (findings, not_run)
-}
-
-fn worsen(so_far: &mut Verdict, other: Verdict) {
+/// Takes the other one if it matters more.
+fn worsen(so_far: &mut Verdict, other: &Verdict) {
     if other.weight() > so_far.weight() {
-        *so_far = other;
+        *so_far = other.clone();
     }
-}
-
-/// Smaller is stronger.
-fn strength(level: Level) -> u8 {
-    match level {
-        Level::Must => 0,
-        Level::Should => 1,
-        Level::May => 2,
-    }
-}
-
-/// The worst of what was judged; what could not be judged shows only when no expectation was.
-fn overall<'a>(
-    expectations: impl Iterator<Item = &'a Verdict>,
-    always: impl Iterator<Item = &'a Verdict>,
-) -> Verdict {
-    let (unjudged, judged): (Vec<_>, Vec<_>) =
-        expectations.partition(|verdict| matches!(verdict, Verdict::NotRun(_)));
-    let mut worst = match unjudged.first() {
-        Some(reason) if judged.is_empty() => (*reason).clone(),
-        _ => Verdict::Pass,
-    };
-    let always = always.filter(|verdict| !matches!(verdict, Verdict::NotRun(_)));
-    for verdict in judged.into_iter().chain(always) {
-        worsen(&mut worst, verdict.clone());
-    }
-    worst
 }

@@ -90,8 +90,9 @@ struct Row {
 impl World {
     fn open() -> Result<Self, String> {
         let suite = Suite::open(&root(), "reference").map_err(|error| error.to_string())?;
-        let cases =
+        let mut cases =
             scenario::find(&suite.scenarios(), &[]).map_err(|diagnostics| diagnostics.render(false))?;
+        cases.retain(|case| suite.plays(case).is_ok());
         if cases.is_empty() {
             return Err(format!("{} has no scenarios", suite.scenarios().display()));
         }

@@ -13,6 +13,7 @@ use crate::golden;
 use crate::language::Scenario;
 use crate::report::{Summary, json, junit, pretty};
 use crate::suite::{CaseResult, Suite};
+use crate::verdict;
 
 /// Arguments of `conform run`.
 #[derive(Debug, clap::Args)]
@@ -67,8 +68,9 @@ impl Run {
         };
         match self.run_all(&suite, &cases) {
             Ok((summary, results)) => {
+                let stale = if self.select.is_whole() { tell_stale(&suite, &cases) } else { OK };
                 let golden = if self.golden { self.compare(root, &results) } else { OK };
-                summary.exit_code().max(golden)
+                summary.exit_code().max(golden).max(stale)
             }
             Err(error) => complain(&error.to_string(), BROKEN),
         }
@@ -112,6 +114,12 @@ impl Run {
             None => anstream::stdout().lock().write_all(text.as_bytes()),
         }
     }
+}
+
+/// Says which known failures are about none of the cases, which are all there are.
+fn tell_stale(suite: &Suite, cases: &[Scenario]) -> u8 {
+    let stale = verdict::stale(&suite.declared, &suite.requirements, cases);
+    stale.iter().map(|words| complain(words, FAILED)).max().unwrap_or(OK)
 }
 
 impl Summary {

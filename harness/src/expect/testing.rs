@@ -37,6 +37,7 @@ impl Story {
             file: PathBuf::from("story.yaml"),
             about: "Made by hand.".into(),
             large: false,
+            worlds: None,
             deadline: Duration::from_secs(1),
             mesh: Mesh { mtls: Mtls::Disabled, permissions: None },
             pods: vec![pod("web", None), pod("backend", None)],

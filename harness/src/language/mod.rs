@@ -3,6 +3,7 @@
 //! * [`Scenario`], [`Pod`], [`Step`] — cases: pods, and what happens. [`Link`], [`Fault`] — what is done to links.
 //! * [`script`] — what apps do on a connection; [`http`] — what they ask and answer; [`TlsOptions`] — their own TLS.
 //! * [`Expectation`], [`Check`] — what must hold: checks with their arguments.
+//! * [`World`] — where cases are played, and which cases are played in one world alone.
 //! * [`value`] — sizes, payloads, matchers.
 //!
 //! After loading, an impossible scenario cannot be expressed.
@@ -14,6 +15,7 @@ mod scenario;
 pub mod script;
 mod tls;
 pub mod value;
+mod world;
 
 pub use expectation::{
     BytesCheck, Check, End, EndCheck, Expectation, FieldMatch, HttpCheck, Level, MetricsCheck, QuietCheck,
@@ -25,3 +27,4 @@ pub use scenario::{
 };
 pub use script::{ClientScript, ServerScript, Talk};
 pub use tls::{TlsOptions, TlsVersion};
+pub use world::{OnlyIn, World};

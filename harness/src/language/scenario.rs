@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ClientScript, Expectation, Fault, Link, ServerScript};
+use super::{ClientScript, Expectation, Fault, Link, OnlyIn, ServerScript, World};
 
 /// One case: a scenario file, with the values its matrix gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Scenario {
     pub about: String,
     /// Marked `large: true`: run over fewer seeds.
     pub large: bool,
+    /// The one world it is played in; `None`: in all.
+    pub worlds: Option<OnlyIn>,
     /// Virtual time after which the run is a hang. Default 26 h.
     pub deadline: Duration,
     /// The mesh.
@@ -75,6 +77,17 @@ impl Scenario {
             })
         }
         of(&self.steps)
+    }
+
+    /// Whether it is played in a world.
+    ///
+    /// # Errors
+    /// It is not: the reason, in words.
+    pub fn runs_in(&self, world: World) -> Result<(), String> {
+        match &self.worlds {
+            Some(only) if only.world != world => Err(format!("only in {}: {}", only.world, only.because)),
+            _ => Ok(()),
+        }
     }
 
     /// The name without the values of its matrix: `tcp/echo`.

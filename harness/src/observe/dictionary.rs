@@ -89,7 +89,7 @@ impl Signal {
 }
 
 /// Whether a text is a pattern's, as a whole.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(start) else { return false };
     let mut parts: Vec<_> = rest.split('*').collect();

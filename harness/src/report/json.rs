@@ -6,13 +6,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Summary;
-use crate::suite::CaseResult;
+use crate::language::World;
+use crate::suite::{CaseResult, Target};
 use crate::verdict::CaseVerdict;
 
 /// One case.
 #[derive(Serialize)]
 struct Case<'a> {
     seed: u64,
+    #[serde(flatten)]
+    target: Told<'a>,
     #[serde(flatten)]
     verdict: &'a CaseVerdict,
     packets: Option<u64>,
@@ -22,11 +25,33 @@ struct Case<'a> {
     schedule: Option<&'a str>,
 }
 
+/// Who was judged.
+#[derive(Clone, Copy, PartialEq, Serialize)]
+struct Told<'a> {
+    dataplane: &'a str,
+    version: Option<&'a str>,
+    /// The dataplane on the other side.
+    peer: &'a str,
+    world: World,
+}
+
+impl<'a> Told<'a> {
+    fn of(target: &'a Target) -> Self {
+        Self {
+            dataplane: &target.dataplane.name,
+            version: target.dataplane.version.as_deref(),
+            peer: target.peer.as_ref().map_or("same", |peer| &peer.name),
+            world: target.world,
+        }
+    }
+}
+
 impl<'a> Case<'a> {
     fn of(result: &'a CaseResult) -> Self {
         let hash = result.case.as_ref().map(|case| &case.hash);
         Self {
             seed: result.seed,
+            target: Told::of(&result.target),
             verdict: &result.verdict,
             packets: hash.map(|hash| hash.count),
             trace: hash.map(|hash| hash.packets.as_str()),
@@ -47,13 +72,13 @@ pub fn report(results: &[CaseResult], summary: &Summary) -> io::Result<String> {
         .map(|(name, (distinct, seeds, _))| (name.clone(), json!({"distinct": distinct, "seeds": seeds})))
         .collect();
     let report = json!({
-        "dataplane": "reference",
-        "world": "sim",
         "select_seeded": crate::sim::run::select_is_seeded(),
         "summary": {
             "passed": summary.passed,
             "warned": summary.warned,
             "failed": summary.failed,
+            "known_failures": summary.known_failures,
+            "unsupported": summary.unsupported,
             "not_run": summary.not_run,
             "broken": summary.broken,
             "left_out": summary.left_out,

@@ -25,7 +25,6 @@ pub fn report(cases: &[Scenario], results: &[CaseResult]) -> Result<String, Seri
             }
             None => {
                 let mut suite = TestSuite::new(area);
-                suite.add_property(Property::new("dataplane", "reference"));
                 suite.add_test_case(case);
                 suites.push(suite);
             }
@@ -52,14 +51,19 @@ fn test_case(area: &str, result: &CaseResult, scenario: Option<&Scenario>) -> Te
         Verdict::Pass | Verdict::Warn => TestCaseStatus::success(),
         Verdict::Fail => failed(NonSuccessKind::Failure, what_failed(result)),
         Verdict::Broken(reason) => failed(NonSuccessKind::Error, reason.clone()),
-        Verdict::NotRun(reason) => {
+        verdict
+        @ (Verdict::NotRun(reason) | Verdict::Unsupported(reason) | Verdict::KnownFailure(reason)) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(reason.clone());
+            status.set_type(verdict.word()).set_message(reason.clone());
+            if matches!(verdict, Verdict::KnownFailure(_)) {
+                status.set_description(told());
+            }
             status
         }
     };
     let mut case = TestCase::new(format!("{} seed {}", result.verdict.name, result.seed), status);
     case.set_classname(area).set_time(Duration::from_nanos(result.verdict.took));
+    case.add_property(Property::new("dataplane", result.target.to_string()));
     case.add_property(Property::new("seed", result.seed.to_string()));
     if result.verdict.verdict == Verdict::Warn {
         case.set_system_out(told());
@@ -79,6 +83,8 @@ fn what_failed(result: &CaseResult) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::verdict::CaseVerdict;
 
@@ -89,22 +95,27 @@ mod tests {
             judged.took = 1_500_000_000;
             judged.clauses.insert("TCP-1".into(), verdict.clone());
             judged.verdict = verdict;
-            CaseResult { seed: 7, verdict: judged, case: None }
+            CaseResult { seed: 7, target: Arc::default(), verdict: judged, case: None }
         };
         let results = [
             result("tcp/a", Verdict::Pass),
             result("tcp/b", Verdict::Fail),
             result("tls/c", Verdict::NotRun("no secrets".into())),
             result("tls/d", Verdict::Broken("no port".into())),
+            result("tls/e", Verdict::KnownFailure("it does not".into())),
+            result("tls/f", Verdict::Unsupported("feature `x` is not declared".into())),
         ];
         let xml = report(&[], &results).expect("XML");
         for words in [
             r#"<testsuite name="tcp" tests="2" skipped="0" errors="0" failures="1" time="3.000">"#,
-            r#"<testsuite name="tls" tests="2" skipped="1" errors="1" failures="0" time="3.000">"#,
+            r#"<testsuite name="tls" tests="4" skipped="3" errors="1" failures="0" time="6.000">"#,
             r#"<testcase name="tcp/b seed 7" classname="tcp" time="1.500">"#,
             r#"<property name="seed" value="7"/>"#,
             r#"<failure message="TCP-1">"#,
-            r#"<skipped message="no secrets"/>"#,
+            r#"<skipped message="no secrets" type="not run"/>"#,
+            r#"<skipped message="it does not" type="known failure">"#,
+            r#"<skipped message="feature `x` is not declared" type="unsupported"/>"#,
+            r#"<property name="dataplane" value="reference "#,
             r#"<error message="no port">"#,
             "cargo conform run &apos;tcp/b&apos; --seed 7",
         ] {

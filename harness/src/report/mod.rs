@@ -2,7 +2,7 @@
 //!
 //! * [`pretty`] — for people. [`json`] — for programs, virtual times only. [`junit`] — for CI servers.
 //! * [`list`], [`explain`], [`mod@coverage`] — cases, a clause, the whole contract.
-//! * `observations` — what was seen around a finding, as a table.
+//! * `observations` — what was seen around a finding, as a table. `reasons` — why things are as they are, each once.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use crate::language::Scenario;
 use crate::suite::CaseResult;
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, exit_code};
 
 pub mod coverage;
 pub mod explain;
@@ -19,6 +19,7 @@ pub mod junit;
 pub mod list;
 mod observations;
 pub mod pretty;
+mod reasons;
 mod text;
 
 /// At least this share of a case's seeds must give schedules of their own, in percent, if it has [`PACKETS_MIN`] packets or more.
@@ -35,15 +36,19 @@ pub struct Summary {
     pub failed: usize,
     /// Cases in which a should failed.
     pub warned: usize,
-    /// Cases that could not be judged.
+    /// Cases that fail, and are known to.
+    pub known_failures: usize,
+    /// Cases about what the dataplane does not declare.
+    pub unsupported: usize,
+    /// Cases that could not be judged, or are played elsewhere.
     pub not_run: usize,
     /// Cases in which the harness failed.
     pub broken: usize,
     /// Runs that were asked for and not begun, after a failure.
     pub left_out: usize,
-    /// By area (the first folder): passed, all.
-    pub areas: IndexMap<String, (usize, usize)>,
-    /// Clauses with their worst verdict.
+    /// By area (the first folder).
+    pub areas: IndexMap<String, Area>,
+    /// Clauses with their worst verdict; that a case could not judge one says nothing against a case that did.
     pub clauses: BTreeMap<String, Verdict>,
     /// By case, if it ran with several seeds: distinct schedules, seeds, packets of the first.
     pub schedules: IndexMap<String, (u64, u64, u64)>,
@@ -51,6 +56,17 @@ pub struct Summary {
     pub virtual_ns: u64,
     /// Packets of all cases together.
     pub packets: u64,
+}
+
+/// Counts over the results of one area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Area {
+    /// Cases that passed.
+    pub passed: usize,
+    /// Cases in which a must failed, or the harness.
+    pub failed: usize,
+    /// All.
+    pub all: usize,
 }
 
 impl Summary {
@@ -72,17 +88,20 @@ impl Summary {
             Verdict::Pass => &mut self.passed,
             Verdict::Warn => &mut self.warned,
             Verdict::Fail => &mut self.failed,
+            Verdict::KnownFailure(_) => &mut self.known_failures,
+            Verdict::Unsupported(_) => &mut self.unsupported,
             Verdict::NotRun(_) => &mut self.not_run,
             Verdict::Broken(_) => &mut self.broken,
         };
         *passed += 1;
         let area = result.verdict.name.split('/').next().unwrap_or_default().to_owned();
         let area = self.areas.entry(area).or_default();
-        area.0 += usize::from(result.verdict.verdict == Verdict::Pass);
-        area.1 += 1;
+        area.passed += usize::from(result.verdict.verdict == Verdict::Pass);
+        area.failed += usize::from(exit_code([&result.verdict.verdict]) != 0);
+        area.all += 1;
         for (id, verdict) in &result.verdict.clauses {
-            let worst = self.clauses.entry(id.clone()).or_insert(Verdict::Pass);
-            if verdict.weight() > worst.weight() {
+            let worst = self.clauses.entry(id.clone()).or_insert_with(|| verdict.clone());
+            if verdict.weight_among_cases() > worst.weight_among_cases() {
                 *worst = verdict.clone();
             }
         }

@@ -1,13 +1,12 @@
 //! Reports for people: failures first and whole, then one line an area, then the sum.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
-use super::Summary;
 use super::observations::{seconds, table};
-use super::text::{hung, wrapped};
+use super::text::{hung, put, wrapped};
+use super::{Area, Summary, reasons};
 use crate::expect::Finding;
 use crate::language::Level;
 use crate::language::Scenario;
@@ -29,16 +28,21 @@ const FAILURES_MAX: usize = 20;
 #[must_use]
 pub fn report(cases: &[Scenario], results: &[CaseResult], summary: &Summary) -> String {
     let mut text = String::new();
-    let worth_telling: Vec<_> =
-        results.iter().filter(|result| result.verdict.verdict != Verdict::Pass).collect();
-    for result in worth_telling.iter().take(FAILURES_MAX) {
+    // Whoever asked for one case wants to see it.
+    let alone = results.len() == 1;
+    let (whole, brief): (Vec<_>, Vec<_>) = results
+        .iter()
+        .filter(|result| result.verdict.verdict != Verdict::Pass)
+        .partition(|result| (alone && result.case.is_some()) || is_told_whole(result));
+    for result in whole.iter().take(FAILURES_MAX) {
         text.push_str(&case(result, cases.iter().find(|case| case.name == result.verdict.name)));
         text.push('\n');
     }
-    for result in worth_telling.iter().skip(FAILURES_MAX) {
+    for result in whole.iter().skip(FAILURES_MAX) {
         let (style, word) = word(&result.verdict.verdict);
         put(&mut text, format_args!("{style}{word}{style:#} {} seed {}\n", result.verdict.name, result.seed));
     }
+    reasons::of_cases(&mut text, &brief);
     for (name, distinct, seeds) in summary.dull() {
         put(
             &mut text,
@@ -48,6 +52,15 @@ pub fn report(cases: &[Scenario], results: &[CaseResult], summary: &Summary) -> 
     areas(&mut text, summary);
     sum(&mut text, summary);
     text
+}
+
+/// Whether it is worth more than its name and a reason: it went wrong, or was played and could not be judged.
+fn is_told_whole(result: &CaseResult) -> bool {
+    match result.verdict.verdict {
+        Verdict::Pass | Verdict::KnownFailure(_) | Verdict::Unsupported(_) => false,
+        Verdict::NotRun(_) => result.case.is_some(),
+        Verdict::Warn | Verdict::Fail | Verdict::Broken(_) => true,
+    }
 }
 
 /// The report of one case, with ANSI styles.
@@ -70,7 +83,7 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
     }
     let mut places = Vec::new();
     for expectation in &result.verdict.expectations {
-        if expectation.verdict == Verdict::Pass {
+        if matches!(expectation.verdict, Verdict::Pass | Verdict::Unsupported(_)) {
             continue;
         }
         let (style, label) = word(&expectation.verdict);
@@ -85,19 +98,16 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
                 expectation.line, expectation.checks
             ),
         );
-        if let Verdict::NotRun(reason) = &expectation.verdict {
-            put(&mut text, format_args!("      {reason}\n"));
-        }
+        because(&mut text, &expectation.verdict);
         findings(&mut text, &expectation.findings, &mut places);
     }
     for always in result.verdict.always.iter().filter(|always| always.verdict != Verdict::Pass) {
         let (style, label) = word(&always.verdict);
         put(&mut text, format_args!("\n  {style}{label}{style:#} always: {}\n", always.name));
-        if let Verdict::NotRun(reason) = &always.verdict {
-            put(&mut text, format_args!("      {reason}\n"));
-        }
+        because(&mut text, &always.verdict);
         findings(&mut text, &always.findings, &mut places);
     }
+    reasons::of_expectations(&mut text, &result.verdict);
     if let Some(case) = &result.case {
         put(
             &mut text,
@@ -109,11 +119,19 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
         Some(scenario) if !is_in_project(&scenario.file) => scenario.file.display().to_string(),
         _ => name.clone(),
     };
+    let target = result.target.arguments();
     put(
         &mut text,
-        format_args!("\n  {FAINT}reproduce:{FAINT:#} cargo conform run '{place}' --seed {seed}\n"),
+        format_args!("\n  {FAINT}reproduce:{FAINT:#} cargo conform run '{place}' --seed {seed}{target}\n"),
     );
     text
+}
+
+/// The reason of a verdict, if it has one, below its line.
+fn because(text: &mut String, verdict: &Verdict) {
+    if let Some(reason) = verdict.reason() {
+        text.push_str(&wrapped(reason, 6));
+    }
 }
 
 /// Whether a scenario's file is one of the project's.
@@ -135,8 +153,13 @@ fn findings(text: &mut String, findings: &[Finding], places: &mut Vec<usize>) {
 
 fn areas(text: &mut String, summary: &Summary) {
     let width = summary.areas.keys().map(String::len).max().unwrap_or(0);
-    for (area, (passed, all)) in &summary.areas {
-        let style = if passed == all { GOOD } else { BAD };
+    for (area, counts) in &summary.areas {
+        let Area { passed, failed, all } = counts;
+        let style = match counts {
+            _ if *failed > 0 => BAD,
+            _ if passed == all => GOOD,
+            _ => SO_SO,
+        };
         put(text, format_args!("  {area:<width$}  {style}{passed:>4}{style:#} of {all} passed\n"));
     }
 }
@@ -151,14 +174,11 @@ fn sum(text: &mut String, summary: &Summary) {
     part(summary.failed, BAD, "failed");
     part(summary.broken, BAD, "broken");
     part(summary.warned, SO_SO, "with warnings");
+    part(summary.known_failures, SO_SO, "known to fail");
+    part(summary.unsupported, FAINT, "unsupported");
     part(summary.not_run, SO_SO, "not run");
     part(summary.left_out, SO_SO, "left out after the first failure");
-    for (id, verdict) in summary.clauses.iter().filter(|(_, verdict)| **verdict != Verdict::Pass) {
-        let (style, label) = word(verdict);
-        let reason =
-            if let Verdict::NotRun(reason) = verdict { format!(": {reason}") } else { String::new() };
-        put(text, format_args!("  {style}{label}{style:#} {id}{reason}\n"));
-    }
+    reasons::of_clauses(text, summary);
     let held = summary.clauses.values().filter(|verdict| **verdict == Verdict::Pass).count();
     let clauses = summary.clauses.len();
     let (time, packets) = (seconds(summary.virtual_ns), summary.packets);
@@ -171,13 +191,14 @@ fn sum(text: &mut String, summary: &Summary) {
     );
 }
 
-fn word(verdict: &Verdict) -> (Style, &'static str) {
+/// How a verdict looks; what must be looked at in capitals.
+pub(super) fn word(verdict: &Verdict) -> (Style, &'static str) {
     match verdict {
-        Verdict::Pass => (GOOD, "pass"),
-        Verdict::Warn => (SO_SO, "warn"),
+        Verdict::Pass => (GOOD, verdict.word()),
         Verdict::Fail => (BAD, "FAIL"),
-        Verdict::NotRun(_) => (SO_SO, "not run"),
         Verdict::Broken(_) => (BAD, "BROKEN"),
+        Verdict::Unsupported(_) => (FAINT, verdict.word()),
+        Verdict::Warn | Verdict::KnownFailure(_) | Verdict::NotRun(_) => (SO_SO, verdict.word()),
     }
 }
 
@@ -187,9 +208,4 @@ fn level(level: Level) -> &'static str {
         Level::Should => "should",
         Level::May => "may",
     }
-}
-
-/// Writing to a String cannot fail.
-fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
-    let _ = text.write_fmt(line);
 }

@@ -11,6 +11,8 @@ use crate::language::value::{BytesMatch, Count, Match, Payload};
 
 #[path = "tests/http.rs"]
 mod http;
+#[path = "tests/worlds.rs"]
+mod worlds;
 
 /// A file that is right, with steps and expectations to be filled in.
 fn with(steps: &str, expect: &str) -> String {

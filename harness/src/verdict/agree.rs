@@ -14,7 +14,7 @@ mod books;
 mod tests;
 
 /// Its name in reports.
-const NAME: &str = "agree";
+pub(super) const NAME: &str = "agree";
 
 /// Signals, by their names in dictionaries.
 const REQUESTS: &str = "http.requests";

@@ -1,11 +1,17 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::dataplane::declared::Declared;
 use crate::expect::SocketCount;
 use crate::expect::testing::{Story, connected, expectation, totals};
 use crate::language::value::{Count, Match};
-use crate::language::{Check, EndCheck, MetricsCheck};
+use crate::language::{Check, EndCheck, Expectation, MetricsCheck};
+use crate::observe::Seen;
+use crate::observe::dictionary::Dictionary;
 use crate::observe::observation::{End, Ended};
+use crate::requirements::Requirements;
+
+mod declared;
 
 fn ends(end: End) -> Check {
     let end = Some(Match::Any(vec![end]));
@@ -17,17 +23,30 @@ fn unjudged() -> Check {
     Check::Metrics(MetricsCheck { at, valid: Some(true), signals: IndexMap::new() })
 }
 
-fn levels(clause: &str) -> Option<Level> {
-    match clause {
-        "S-1" => Some(Level::Should),
-        "M-1" | "M-2" => Some(Level::Must),
-        "Y-1" => Some(Level::May),
-        _ => None,
-    }
+/// A contract of clauses of each level, of two features and of each subject.
+fn contract() -> Requirements {
+    let clauses = [
+        "id: M-1, level: must",
+        "id: M-2, level: must",
+        "id: S-1, level: should",
+        "id: Y-1, level: may",
+        "id: G-1, level: must, feature: other",
+        "id: A-1, level: must, subject: agent",
+        "id: C-1, level: must, subject: control-plane",
+    ];
+    let clauses = clauses.map(|clause| format!("  - {{{clause}, basis: page, text: t, source: s}}\n"));
+    let text = format!("- area: X\n  title: x\n  feature: own\n  clauses:\n{}", clauses.concat());
+    Requirements::parse(&text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn judged_by(story: &Story, declared: &Declared, version: Option<&str>) -> CaseVerdict {
+    let (requirements, dictionary) = (contract(), Dictionary::default());
+    let terms = Terms { requirements: &requirements, dictionary: &dictionary, declared, version };
+    judge(&story.run, &[], &terms)
 }
 
 fn verdict_of(story: &Story) -> CaseVerdict {
-    judge(&story.run, &Dictionary::default(), &levels)
+    judged_by(story, &Declared::reference(), None)
 }
 
 /// A call that went well, with these expectations at the bottom.
@@ -188,6 +207,7 @@ fn broken_wins_over_fail_in_the_exit_code() {
     let broken = || Verdict::Broken("no port".into());
     assert_eq!(exit_code(&[]), 0);
     assert_eq!(exit_code(&[Verdict::Pass, Verdict::Warn, Verdict::NotRun("secrets".into())]), 0);
+    assert_eq!(exit_code(&[Verdict::KnownFailure("x".into()), Verdict::Unsupported("y".into())]), 0);
     assert_eq!(exit_code(&[Verdict::Pass, Verdict::Fail]), 1);
     assert_eq!(exit_code(&[broken(), Verdict::Fail]), 3);
     assert_eq!(CaseVerdict::broken("x", "no port").verdict, broken());

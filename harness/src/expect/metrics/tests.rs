@@ -26,6 +26,7 @@ fn judge_all(scrapes: Vec<Scrape>, valid: Option<bool>, signals: &[(&str, Count)
             file: "x.yaml".into(),
             about: String::new(),
             large: false,
+            worlds: None,
             deadline: Duration::from_secs(1),
             mesh: Mesh { mtls: Mtls::Strict, permissions: None },
             pods: Vec::new(),

@@ -77,6 +77,7 @@ fn run(wire: Vec<WireConnection>) -> Run {
             file: "x.yaml".into(),
             about: String::new(),
             large: false,
+            worlds: None,
             deadline: Duration::from_secs(1),
             mesh: Mesh { mtls: Mtls::Strict, permissions: None },
             pods: Vec::new(),

@@ -37,6 +37,8 @@ pub(crate) struct File {
     pub(crate) about: At<String>,
     /// `true`: so large that it is run over fewer seeds.
     pub(crate) large: Option<bool>,
+    /// In which worlds it is played. Default: in all.
+    pub(crate) worlds: Option<Worlds>,
     /// Virtual time after which the run counts as a hang. Default `26h`.
     pub(crate) deadline: Option<Wait>,
     /// Matrix: placeholder names and their values. One case for each combination, the last name changing fastest. `$name` as a whole scalar, or
@@ -58,6 +60,28 @@ pub(crate) struct File {
     pub(crate) steps: Vec<At<Step>>,
     /// What holds when all is quiet.
     pub(crate) expect: Option<Vec<At<Expectation>>>,
+}
+
+/// The one world that it is played in.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "worlds: a mapping with `only` and `because`")]
+pub(crate) struct Worlds {
+    /// Which.
+    pub(crate) only: World,
+    /// Why it cannot be played in the others, in a few words.
+    pub(crate) because: At<String>,
+    /// For which values of the matrix that is so; in the cases of others it is played in all worlds.
+    pub(crate) when: Option<Only>,
+}
+
+/// A world.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum World {
+    /// The simulator: virtual time, seeds, exact packets.
+    Sim,
+    /// Real sockets and processes.
+    Live,
 }
 
 /// The mesh's own settings.

@@ -11,10 +11,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::diagnostic::{Kind, Problem, line_column};
-use super::file::{File, Mtls as MtlsAsWritten, Only};
+use super::file::{File, Mtls as MtlsAsWritten, Only, World as WorldAsWritten, Worlds};
 use super::matrix::Case;
 use super::node::Node;
-use crate::language::{Mesh, Mtls, Scenario};
+use crate::language::{Mesh, Mtls, OnlyIn, Scenario, World};
 use crate::requirements::Requirements;
 use names::Names;
 use steps::Ids;
@@ -56,6 +56,7 @@ pub(crate) fn scenario(
                 .label("expected one sentence"),
         );
     }
+    let worlds = file.worlds.and_then(|worlds| resolver.worlds(worlds));
     let pods = resolver.pods(file.pods, mtls(file.mesh.mtls));
     resolver.names = Names::new(&pods);
     let permissions = file.mesh.permissions.map(|names| {
@@ -71,6 +72,7 @@ pub(crate) fn scenario(
         file: path.to_path_buf(),
         about: file.about.value,
         large: file.large.unwrap_or(false),
+        worlds,
         deadline: file.deadline.map_or(DEADLINE, |wait| wait.0),
         mesh,
         pods,
@@ -101,6 +103,22 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    /// The one world of this case, if it has one.
+    fn worlds(&mut self, written: Worlds) -> Option<OnlyIn> {
+        if written.because.value.trim().is_empty() {
+            self.error(
+                Problem::new(Kind::Value, "`because` is empty")
+                    .at(written.because.span.clone())
+                    .label("expected a reason"),
+            );
+        }
+        let world = match written.only {
+            WorldAsWritten::Sim => World::Sim,
+            WorldAsWritten::Live => World::Live,
+        };
+        self.is_there(written.when.as_ref()).then_some(OnlyIn { world, because: written.because.value })
     }
 
     fn line(&self, at: usize) -> u32 {

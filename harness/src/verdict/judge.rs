@@ -1,0 +1,214 @@
+//! All expectations of a run at their moments, clause by clause.
+
+use indexmap::IndexMap;
+
+use super::support::{joined, unsupported};
+use super::{AlwaysVerdict, CaseVerdict, ExpectationVerdict, NO_PANIC, QUIET, Verdict, worsen};
+use super::{agree, always, known};
+use crate::dataplane::declared::Declared;
+use crate::expect::{Answer, Finding, Moment, Run, scene, words};
+use crate::language::{Expectation, Level};
+use crate::observe::dictionary::Dictionary;
+use crate::observe::{Nanos, Seen};
+use crate::requirements::{Binding, Requirements};
+
+/// What a run is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The contract. A clause that it does not have binds like a must.
+    pub requirements: &'a Requirements,
+    /// Signals to metrics of the dataplane.
+    pub dictionary: &'a Dictionary,
+    /// What the dataplane says of itself.
+    pub declared: &'a Declared,
+    /// Its version, as it tells it; known failures may be limited to some.
+    pub version: Option<&'a str>,
+}
+
+impl Terms<'_> {
+    fn level(&self, clause: &str) -> Level {
+        self.requirements.get(clause).map_or(Level::Must, |clause| match clause.level {
+            Binding::Must => Level::Must,
+            Binding::Should => Level::Should,
+            Binding::May => Level::May,
+        })
+    }
+
+    fn unsupported(&self, clause: &str) -> Option<String> {
+        self.requirements.get(clause).and_then(|clause| unsupported(clause, self.declared))
+    }
+}
+
+/// Judges a run; `panics` are those of the dataplane's tasks, with their backtraces.
+#[must_use]
+pub fn judge(run: &Run, panics: &[String], terms: &Terms<'_>) -> CaseVerdict {
+    let moments = moments(run, terms.dictionary);
+    let mut judged: Vec<_> =
+        moments.iter().map(|(moment, expectation)| expectation_of(moment, expectation, terms)).collect();
+    let mut always = always::judge(run);
+    always.push(agree::judge(run, terms.dictionary));
+    always.push(no_panic(panics));
+    known::apply(&run.scenario.name, &mut judged, &mut always, terms);
+    let mut clauses = IndexMap::new();
+    for (clause, verdict) in judged.iter().flat_map(|judged| &judged.each) {
+        worsen(clauses.entry(clause.clone()).or_insert(Verdict::Pass), verdict);
+    }
+    let expectations: Vec<_> = judged.into_iter().map(Judged::finish).collect();
+    let verdict = overall(
+        expectations.iter().map(|expectation| &expectation.verdict),
+        always.iter().map(|always| &always.verdict),
+    );
+    let took = run.observations.iter().map(|observation| observation.at).max().unwrap_or(0);
+    CaseVerdict { name: run.scenario.name.clone(), verdict, took, expectations, always, clauses }
+}
+
+/// An expectation while its clauses may still be excused.
+pub(super) struct Judged {
+    /// As it stands; its verdict is that of no clause.
+    whole: ExpectationVerdict,
+    /// Its verdict for each clause that it proves.
+    each: Vec<(String, Verdict)>,
+}
+
+impl Judged {
+    /// The verdict on a clause and the findings beside it, if it was named and is judged.
+    pub(super) fn of(&mut self, clause: &str) -> Option<(&mut Verdict, &mut Vec<Finding>)> {
+        let (_, verdict) = self.each.iter_mut().find(|(id, _)| id == clause)?;
+        (!matches!(verdict, Verdict::Unsupported(_))).then_some((verdict, &mut self.whole.findings))
+    }
+
+    /// The worst of its clauses; those that are unsupported count only when all are.
+    fn finish(self) -> ExpectationVerdict {
+        let Self { mut whole, each } = self;
+        let kept = each.into_iter().map(|(_, verdict)| verdict);
+        let kept = kept.filter(|verdict| !matches!(verdict, Verdict::Unsupported(_)));
+        if let Some(worst) = kept.max_by_key(Verdict::weight) {
+            whole.verdict = worst;
+        }
+        whole
+    }
+}
+
+fn expectation_of(moment: &Moment<'_>, expectation: &Expectation, terms: &Terms<'_>) -> Judged {
+    let reasons: Vec<_> = expectation.proves.iter().map(|clause| terms.unsupported(clause)).collect();
+    let own = |clause: &str| expectation.level.unwrap_or_else(|| terms.level(clause));
+    let all_unsupported = !reasons.is_empty() && reasons.iter().all(Option::is_some);
+    // Whoever does not claim a feature is not asked about it.
+    let (findings, not_run) =
+        if all_unsupported { (Vec::new(), None) } else { evaluate(moment, expectation) };
+    let verdict_at = |level| match &not_run {
+        _ if !findings.is_empty() => Verdict::of(level),
+        Some(reason) => Verdict::NotRun(reason.clone()),
+        None => Verdict::Pass,
+    };
+    let each: Vec<_> = expectation
+        .proves
+        .iter()
+        .zip(&reasons)
+        .map(|(clause, reason)| {
+            let verdict = match reason {
+                Some(reason) => Verdict::Unsupported(reason.clone()),
+                None => verdict_at(own(clause)),
+            };
+            (clause.clone(), verdict)
+        })
+        .collect();
+    let kept = expectation.proves.iter().zip(&reasons).filter(|(_, why)| all_unsupported || why.is_none());
+    let strongest = kept.map(|(clause, _)| own(clause)).min_by_key(|level| strength(*level));
+    let level = strongest.or(expectation.level).unwrap_or(Level::Must);
+    let verdict = if all_unsupported {
+        Verdict::Unsupported(joined(reasons.into_iter().flatten().collect()))
+    } else {
+        verdict_at(level)
+    };
+    let whole = ExpectationVerdict {
+        step: moment.step.map(str::to_owned),
+        line: expectation.line,
+        checks: expectation.checks.iter().map(|check| check.name()).collect::<Vec<_>>().join(", "),
+        proves: expectation.proves.clone(),
+        level,
+        verdict,
+        findings,
+    };
+    Judged { whole, each }
+}
+
+/// All expectations with the moments at which they are judged.
+fn moments<'a>(run: &'a Run, dictionary: &'a Dictionary) -> Vec<(Moment<'a>, &'a Expectation)> {
+    let at = |step: Option<&'a str>, until| Moment { run, step, until, dictionary };
+    let mut all = Vec::new();
+    for step in scene::steps(&run.scenario) {
+        let seen = |wanted: Seen| {
+            time_of(run, |observation| {
+                observation.seen == wanted && observation.step.as_deref() == Some(&step.id)
+            })
+        };
+        // A step that never ended is judged on everything: what it misses shows there.
+        let until = match seen(Seen::StepSettled) {
+            Nanos::MAX => seen(Seen::StepEnded),
+            settled => settled,
+        };
+        all.extend(step.expect.iter().map(|expectation| (at(Some(&step.id), until), expectation)));
+    }
+    let quiet = time_of(run, |observation| matches!(&observation.seen, Seen::Did { what } if what == QUIET));
+    all.extend(run.scenario.expect.iter().map(|expectation| (at(None, quiet), expectation)));
+    all
+}
+
+/// When it was seen; the end of time if never.
+fn time_of(run: &Run, wanted: impl Fn(&crate::observe::Observation) -> bool) -> Nanos {
+    run.observations
+        .iter()
+        .find(|observation| wanted(observation))
+        .map_or(Nanos::MAX, |observation| observation.at)
+}
+
+/// Findings of all checks, and the first reason why one could not be judged.
+fn evaluate(moment: &Moment<'_>, expectation: &Expectation) -> (Vec<Finding>, Option<String>) {
+    let mut findings = Vec::new();
+    let mut not_run = None;
+    for check in &expectation.checks {
+        match check.judge(moment) {
+            Answer::Judged(more) => findings.extend(more),
+            Answer::NotRun(reason) => {
+                not_run.get_or_insert(format!("{}: {reason}", check.name()));
+            }
+        }
+    }
+    (findings, not_run)
+}
+
+/// The dataplane's tasks do not panic.
+fn no_panic(panics: &[String]) -> AlwaysVerdict {
+    let finding = |panic: &String| words::finding("panic", "no panic in the dataplane", panic, None);
+    let findings: Vec<_> = panics.iter().map(finding).collect();
+    let verdict = if findings.is_empty() { Verdict::Pass } else { Verdict::Fail };
+    AlwaysVerdict { name: NO_PANIC.to_owned(), verdict, findings }
+}
+
+/// Smaller is stronger.
+fn strength(level: Level) -> u8 {
+    match level {
+        Level::Must => 0,
+        Level::Should => 1,
+        Level::May => 2,
+    }
+}
+
+/// The worst of what was judged; what could not be judged shows only when no expectation was.
+fn overall<'a>(
+    expectations: impl Iterator<Item = &'a Verdict>,
+    always: impl Iterator<Item = &'a Verdict>,
+) -> Verdict {
+    let (judged, unjudged): (Vec<_>, Vec<_>) = expectations.partition(|verdict| verdict.is_judged());
+    let mut worst = Verdict::Pass;
+    if judged.is_empty() {
+        unjudged.into_iter().for_each(|verdict| worsen(&mut worst, verdict));
+    }
+    let always = always.filter(|verdict| verdict.is_judged());
+    // What stands for a whole case that was not judged is no better than a pass.
+    for verdict in judged.into_iter().chain(always) {
+        worsen(&mut worst, verdict);
+    }
+    worst
+}

@@ -1,0 +1,168 @@
+//! What a dataplane says of itself, and what that does to verdicts.
+
+use super::*;
+use crate::dataplane::declared::KnownFailure;
+
+/// A proxy that declares one feature of the contract, and no more.
+fn proxy() -> Declared {
+    Declared { features: Some(vec!["own".into()]), ..Declared::default() }
+}
+
+fn knows(clause: &str, cases: &str) -> Declared {
+    let known = KnownFailure {
+        clause: clause.into(),
+        cases: cases.into(),
+        reason: "It never does.".into(),
+        link: Some("https://example.com/1".into()),
+        versions: Some(">=1.38, <1.41".parse().expect("a range")),
+    };
+    Declared { known_failures: vec![known], ..Declared::reference() }
+}
+
+const WHY: &str = "It never does. (https://example.com/1)";
+
+fn known() -> Verdict {
+    Verdict::KnownFailure(WHY.into())
+}
+
+fn good(proves: &[&str]) -> Expectation {
+    expectation(vec![ends(End::Eof)], proves)
+}
+
+fn bad(proves: &[&str]) -> Expectation {
+    expectation(vec![ends(End::Reset)], proves)
+}
+
+fn is_unsupported(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Unsupported(_))
+}
+
+#[test]
+fn what_is_not_declared_is_not_judged() {
+    for (clause, reason) in [
+        ("G-1", "feature `other` is not declared"),
+        ("A-1", "nothing stands for kuma-dp beside it"),
+        ("C-1", "it resolves no Kuma resources itself"),
+    ] {
+        let judged = judged_by(&story(vec![bad(&[clause]), good(&["M-1"])]), &proxy(), None);
+        assert_eq!(judged.clauses[clause], Verdict::Unsupported(reason.into()));
+        assert_eq!(judged.expectations[0].verdict, judged.clauses[clause]);
+        assert_eq!(judged.expectations[0].findings, []);
+        assert_eq!(judged.verdict, Verdict::Pass, "{clause}");
+        // The reference dataplane owes them all.
+        assert_eq!(verdict_of(&story(vec![bad(&[clause])])).verdict, Verdict::Fail, "{clause}");
+    }
+}
+
+#[test]
+fn one_clause_that_is_declared_is_enough_to_be_judged() {
+    let judged = judged_by(&story(vec![bad(&["G-1", "S-1"])]), &proxy(), None);
+    assert_eq!(judged.clauses["S-1"], Verdict::Warn);
+    assert!(is_unsupported(&judged.clauses["G-1"]));
+    let expectation = &judged.expectations[0];
+    assert_eq!((&expectation.verdict, expectation.level), (&Verdict::Warn, Level::Should));
+    let judged = judged_by(&story(vec![good(&["G-1", "M-1"])]), &proxy(), None);
+    assert_eq!((&judged.expectations[0].verdict, &judged.clauses["M-1"]), (&Verdict::Pass, &Verdict::Pass));
+    // Clauses that the contract does not have, and expectations without any, bind.
+    assert_eq!(judged_by(&story(vec![bad(&["NEW-1"])]), &proxy(), None).verdict, Verdict::Fail);
+    assert_eq!(judged_by(&story(vec![bad(&[])]), &proxy(), None).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_case_without_a_supported_clause_is_unsupported_as_a_whole() {
+    let scenario = |proves: &[&str]| story(vec![good(proves)]).run.scenario;
+    let ask = |proves: &[&str]| supported(&scenario(proves), &contract(), &proxy());
+    assert_eq!(ask(&["G-1", "M-1"]), Ok(()));
+    assert_eq!(ask(&[]), Ok(()));
+    assert_eq!(ask(&["NEW-1"]), Ok(()));
+    let why = "feature `other` is not declared; it resolves no Kuma resources itself";
+    assert_eq!(ask(&["G-1", "C-1"]), Err(why.into()));
+    let why = Verdict::Unsupported(why.into());
+    let unplayed = CaseVerdict::unplayed(&scenario(&["G-1", "C-1"]), &why);
+    assert_eq!((&unplayed.verdict, &unplayed.clauses["C-1"]), (&why, &why));
+    let judged = judged_by(&story(vec![bad(&["G-1"])]), &proxy(), None);
+    assert!(is_unsupported(&judged.verdict), "{judged:?}");
+}
+
+#[test]
+fn a_failure_that_is_known_is_no_failure() {
+    let judged = |expect, clause| judged_by(&story(expect), &knows(clause, "test/*"), Some("1.40.2"));
+    let some = judged(vec![good(&["M-1"]), bad(&["M-1", "M-2"])], "M-1");
+    assert_eq!(some.clauses["M-1"], known());
+    assert_eq!(some.clauses["M-2"], Verdict::Fail, "of that nobody knew");
+    assert_eq!(some.expectations[0].verdict, Verdict::Pass);
+    assert_eq!(some.expectations[1].verdict, Verdict::Fail);
+    let all = judged(vec![good(&["M-2"]), bad(&["M-1"])], "M-1");
+    assert_eq!((&all.verdict, &all.expectations[1].verdict), (&known(), &known()));
+    assert_ne!(all.expectations[1].findings, []);
+    assert_eq!(judged(vec![bad(&["S-1"])], "S-1").verdict, known(), "a warning is one, too");
+}
+
+#[test]
+fn a_failure_is_known_in_its_cases_and_versions_alone() {
+    for (cases, version, verdict) in [
+        ("test/story", Some("1.40.2"), known()),
+        ("test/other", Some("1.40.2"), Verdict::Fail),
+        ("test/story", Some("1.41.0"), Verdict::Fail),
+        ("test/story", None, Verdict::Fail),
+    ] {
+        let judged = judged_by(&story(vec![bad(&["M-1"])]), &knows("M-1", cases), version);
+        assert_eq!(judged.verdict, verdict, "{cases} {version:?}");
+    }
+}
+
+#[test]
+fn a_known_failure_that_passes_fails() {
+    let judged = judged_by(&story(vec![good(&["M-2"]), good(&["M-1"])]), &knows("M-1", "*"), Some("1.40"));
+    assert_eq!((&judged.verdict, &judged.clauses["M-1"]), (&Verdict::Fail, &Verdict::Fail));
+    assert_eq!(judged.clauses["M-2"], Verdict::Pass);
+    let finding = &judged.expectations[1].findings[0];
+    assert!(finding.expected.contains(WHY) && finding.found.contains("out of adapter.yaml"), "{finding:?}");
+    // Elsewhere, in another version, or where the clause is not named or not judged, nothing is said.
+    for (expect, declared, version) in [
+        (good(&["M-1"]), knows("M-1", "test/other"), Some("1.40")),
+        (good(&["M-1"]), knows("M-1", "*"), Some("1.41")),
+        (good(&["M-2"]), knows("M-1", "*"), Some("1.40")),
+        (expectation(vec![unjudged()], &["M-1"]), knows("M-1", "*"), Some("1.40")),
+    ] {
+        let judged = judged_by(&story(vec![expect]), &declared, version);
+        assert!(!matches!(judged.verdict, Verdict::Fail | Verdict::KnownFailure(_)), "{judged:?}");
+    }
+    let undeclared = Declared { features: Some(vec!["own".into()]), ..knows("G-1", "*") };
+    assert!(is_unsupported(&judged_by(&story(vec![good(&["G-1"])]), &undeclared, Some("1.40")).verdict));
+}
+
+#[test]
+fn checks_that_are_always_on_may_be_known_to_fail() {
+    let mut hung = Story::new(&["call"]);
+    hung.begin("call");
+    let judged = judged_by(&hung, &knows("no hang", "test/*"), Some("1.40"));
+    assert_eq!((always(&judged, "no hang"), &judged.verdict), (&known(), &known()));
+    let judged = judged_by(&story(Vec::new()), &knows("no hang", "test/*"), Some("1.40"));
+    assert_eq!((always(&judged, "no hang"), &judged.verdict), (&Verdict::Fail, &Verdict::Fail));
+    // Nobody counted sockets.
+    let judged = judged_by(&story(Vec::new()), &knows("no leak", "test/*"), Some("1.40"));
+    assert!(matches!(always(&judged, "no leak"), Verdict::NotRun(_)));
+    let mut names: Vec<_> = judged.always.iter().map(|always| always.name.as_str()).collect();
+    names.sort_unstable();
+    let mut all = ALWAYS;
+    all.sort_unstable();
+    assert_eq!(names, all);
+}
+
+#[test]
+fn entries_about_nothing_are_told() {
+    let cases = [story(vec![good(&["M-1"])]).run.scenario];
+    let told = |clause, pattern| stale(&knows(clause, pattern), &contract(), &cases);
+    assert_eq!(told("M-1", "test/*"), Vec::<String>::new());
+    assert_eq!(told("no leak", "*story"), Vec::<String>::new());
+    for (clause, pattern, words) in [
+        ("M-1", "tests/*", "no case is called like `tests/*`"),
+        ("no leak", "tests/*", "no case is called like `tests/*`"),
+        ("M-2", "test/*", "no case like `test/*` names the clause"),
+        ("M-99", "test/*", "neither a clause of the contract nor one of `no hang`"),
+    ] {
+        let told = told(clause, pattern);
+        assert!(told.len() == 1 && told[0].contains(words), "{told:?}");
+    }
+}
