@@ -5,7 +5,7 @@
 //! * `pump`, `relay` — carry connections: one of them, and those between sidecars.
 //! * [`network`] — sockets of scripted apps and clients.
 //! * `tasks`, `keys`, `rest`, `sockets` — what else a ground is asked for.
-//! * [`ground`] — all of that as a [`crate::world::Ground`]; [`play`] — a whole case.
+//! * [`ground`] — all of that as a [`crate::world::Ground`]; [`play`] — a whole case; [`processes`] — the dataplanes of it.
 //!
 //! Nothing here waits for time to pass: clients and apps wait for each other, sidecars for their sockets, and the world for all of them to be at
 //! rest, under one deadline.
@@ -17,6 +17,7 @@ mod links;
 pub mod network;
 mod notes;
 pub mod play;
+pub mod processes;
 mod pump;
 mod relay;
 mod rest;
