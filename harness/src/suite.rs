@@ -1,7 +1,7 @@
 //! A folder of scenarios with the contract they prove, and the dataplane that is judged by it; plays and judges one case of it.
 //!
 //! * [`Suite`] — what all cases are judged by. [`Target`] — who is judged, beside whom, and where.
-//! * [`Player`] — plays a case; [`Simulator`] does so in the simulator.
+//! * [`Player`] — plays a case; [`Simulator`] does so in the simulator, [`RealSockets`] outside.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,8 +17,10 @@ use crate::sim::run::Config;
 use crate::verdict::{self, CaseVerdict, Terms, Verdict};
 use crate::world::simulated::{self, Case, CaseError};
 
+mod live;
 mod target;
 
+pub use live::RealSockets;
 pub use target::{Party, REFERENCE, Target};
 
 /// Plays cases: one dataplane in one world.

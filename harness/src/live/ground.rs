@@ -127,6 +127,11 @@ impl Live {
         lock(&self.0.panics).clone()
     }
 
+    fn of_sidecar(&self, pod: u8, counts: impl Fn(SocketAddrV4) -> bool) -> BTreeMap<String, u32> {
+        let process = lock(&self.0.sidecars).get(&pod).and_then(|sidecar| sidecar.process);
+        process.map(|process| sockets::of_process(process, counts)).unwrap_or_default()
+    }
+
     fn processes(&self) -> Vec<u32> {
         lock(&self.0.sidecars).values().filter_map(|sidecar| sidecar.process).collect()
     }
@@ -230,14 +235,22 @@ impl Ground for Live {
 
     fn sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
         match self.0.addresses.host(host) {
-            Host::Sidecar(pod) => {
-                let process = lock(&self.0.sidecars).get(&pod).and_then(|sidecar| sidecar.process);
-                process.map(|process| sockets::of_process(process, but)).unwrap_or_default()
-            }
+            Host::Sidecar(pod) => self.of_sidecar(pod, |own| !but.contains(&own.port())),
             _ => {
                 let held = self.host(host).0.held();
                 (held > 0).then(|| ("HELD".to_owned(), held)).into_iter().collect()
             }
+        }
+    }
+
+    /// A dataplane may keep connections to others pooled until it is stopped: those that others opened to it must be gone.
+    fn drained_sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
+        match self.0.addresses.host(host) {
+            Host::Sidecar(pod) => {
+                let own = self.0.addresses.pod(pod);
+                self.of_sidecar(pod, |end| *end.ip() == own && !but.contains(&end.port()))
+            }
+            _ => self.sockets(host, but),
         }
     }
 }

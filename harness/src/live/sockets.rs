@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// Sockets of `process`, by state, but those at `but` ports. Empty if it is gone.
-pub(super) fn of_process(process: u32, but: &[u16]) -> BTreeMap<String, u32> {
+/// Sockets of `process`, by state, of whose own ends `counts` approves. Empty if it is gone.
+pub(super) fn of_process(process: u32, counts: impl Fn(SocketAddrV4) -> bool) -> BTreeMap<String, u32> {
     let inodes = inodes(process);
     let table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
     let mut by_state = BTreeMap::new();
     for socket in table.lines().skip(1).filter_map(Socket::parse) {
-        if inodes.contains(&socket.inode) && !but.contains(&socket.local.port()) {
+        if inodes.contains(&socket.inode) && counts(socket.local) {
             *by_state.entry(socket.state.to_owned()).or_default() += 1;
         }
     }
@@ -81,13 +81,13 @@ mod tests {
 
     #[test]
     fn the_sockets_of_this_process_are_found() {
-        let before = of_process(std::process::id(), &[]).get("LISTEN").copied().unwrap_or(0);
+        let before = of_process(std::process::id(), |_| true).get("LISTEN").copied().unwrap_or(0);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
         let port = listener.local_addr().expect("an address").port();
-        let found = of_process(std::process::id(), &[]).get("LISTEN").copied().unwrap_or(0);
+        let found = of_process(std::process::id(), |_| true).get("LISTEN").copied().unwrap_or(0);
         assert!(found > before, "{found} listeners");
-        let without = of_process(std::process::id(), &[port]).get("LISTEN").copied().unwrap_or(0);
+        let without = of_process(std::process::id(), |own| own.port() != port).get("LISTEN").copied().unwrap_or(0);
         assert!(without < found, "{without} listeners");
-        assert_eq!(of_process(u32::MAX, &[]), BTreeMap::new());
+        assert_eq!(of_process(u32::MAX, |_| true), BTreeMap::new());
     }
 }

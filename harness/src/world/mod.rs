@@ -102,4 +102,9 @@ pub trait Ground: Send + Sync + 'static {
 
     /// Sockets that processes of a host hold, by state, but those at `but` ports of it; `TASK` counts tasks where a ground knows them.
     fn sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32>;
+
+    /// As [`Self::sockets`], of a sidecar that was drained: what it may keep until it is stopped is not counted.
+    fn drained_sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
+        self.sockets(host, but)
+    }
 }

@@ -66,6 +66,9 @@ pub enum CaseError {
     /// A task of an app or of the world panicked.
     #[error("a task of the harness panicked: {0}")]
     Panic(String),
+    /// The live world failed, in its words.
+    #[error("{0}")]
+    Live(String),
 }
 
 /// Plays a scenario against a dataplane in the simulator.

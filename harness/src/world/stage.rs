@@ -316,7 +316,9 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         }
         self.settle().await;
         for (pod, _) in &sidecars {
-            self.count(Some(AFTER_DRAIN), &proxy_host(pod), &[kuma::ADMIN_PORT]);
+            let host = proxy_host(pod);
+            let left = self.ground.drained_sockets(&host, &[kuma::ADMIN_PORT]);
+            self.note_sockets(Some(AFTER_DRAIN), &host, left);
         }
         for (pod, sidecar) in sidecars {
             sidecar.stop();
@@ -340,7 +342,10 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     }
 
     fn count(&self, step: Option<&str>, host: &str, but: &[u16]) {
-        let by_state = self.ground.sockets(host, but);
+        self.note_sockets(step, host, self.ground.sockets(host, but));
+    }
+
+    fn note_sockets(&self, step: Option<&str>, host: &str, by_state: BTreeMap<String, u32>) {
         let (at, step) = (self.ground.now(), step.map(str::to_owned));
         lock(&self.sockets).push(SocketCount { at, step, host: host.to_owned(), by_state });
     }

@@ -1,0 +1,42 @@
+//! Plays cases on real sockets, with programs beside the pods.
+
+use std::sync::Arc;
+
+use super::Player;
+use crate::dataplane::process::Process;
+use crate::language::Scenario;
+use crate::live::play;
+use crate::live::processes::Processes;
+use crate::sim::capture::TraceHash;
+use crate::sim::run::Config;
+use crate::world::simulated::{Case, CaseError};
+
+/// Plays cases on real sockets: `tested` beside pods that call, `peer` (or the same) beside those that are only called.
+#[derive(Debug)]
+pub struct RealSockets {
+    /// The dataplane that is judged.
+    pub tested: Arc<Process>,
+    /// Another one.
+    pub peer: Option<Arc<Process>>,
+}
+
+impl Player for RealSockets {
+    fn play(&self, scenario: &Scenario, config: &Config) -> Result<Case, CaseError> {
+        let failed = |error: &dyn std::fmt::Display| CaseError::Live(error.to_string());
+        // Gone when the case is over, with all that its sidecars wrote.
+        let dir = tempfile::Builder::new().prefix("conform-").tempdir().map_err(|error| failed(&error))?;
+        let peer = self.peer.clone();
+        let processes = Processes::new(Arc::clone(&self.tested), peer, scenario, dir.path().to_owned());
+        let played = play::play(scenario, Arc::new(processes), config.seed, config.capture_bound);
+        let live = played.map_err(|error| failed(&error))?;
+        let count = u64::try_from(live.capture.packets.len()).unwrap_or(u64::MAX);
+        Ok(Case {
+            run: live.run,
+            capture: live.capture,
+            // Real time and real keys: no two runs are alike.
+            hash: TraceHash { packets: String::new(), schedule: String::new(), count },
+            dataplane_panics: Vec::new(),
+            draws: (0, Vec::new()),
+        })
+    }
+}
