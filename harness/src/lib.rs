@@ -17,6 +17,7 @@
 //! * [`dataplane`] — the dataplane under test; [`kuma`] — the resources it is given.
 //! * [`world`] — plays a scenario: sets up pods and sidecars, runs steps, collects what was seen.
 //! * [`suite`] — a folder of scenarios, the contract and the dictionaries; runs one case.
+//! * [`mod@record`] — a run as a folder, to be judged again without playing it.
 //! * [`report`], [`cli`] — what a person or a program is told; the command line.
 //! * [`golden`], [`replay`] — whether a case's packets are what they were; where two plays of it part.
 //! * [`sim`] — the deterministic network simulator; [`live`] — real sockets, and dataplanes as processes.
@@ -34,6 +35,7 @@ pub mod language;
 pub mod live;
 pub mod observe;
 pub mod planted;
+pub mod record;
 pub mod replay;
 pub mod report;
 pub mod requirements;

@@ -92,6 +92,8 @@ pub struct CaseResult {
     pub verdict: CaseVerdict,
     /// What it stands on; `None` when the case broke, or was not played.
     pub case: Option<Box<Case>>,
+    /// The folder of its record, if it was recorded.
+    pub record: Option<PathBuf>,
 }
 
 impl Suite {
@@ -130,8 +132,13 @@ impl Suite {
     /// Plays a case and judges it. Not played is what belongs to another world, and what the dataplane can't be judged by.
     #[must_use]
     pub fn play(&self, player: &dyn Player, scenario: &Scenario, config: &Config) -> CaseResult {
-        let result =
-            |verdict, case| CaseResult { seed: config.seed, target: Arc::clone(&self.target), verdict, case };
+        let result = |verdict, case| CaseResult {
+            seed: config.seed,
+            target: Arc::clone(&self.target),
+            verdict,
+            case,
+            record: None,
+        };
         if let Err(why) = self.plays(scenario) {
             return result(CaseVerdict::unplayed(scenario, &why), None);
         }

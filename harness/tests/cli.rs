@@ -8,6 +8,11 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+#[path = "cli/records.rs"]
+mod records;
+#[path = "cli/targets.rs"]
+mod targets;
+
 /// A project of one scenario, `scenarios/case.yaml`.
 struct Project(TempDir);
 
@@ -24,8 +29,18 @@ impl Project {
     }
 
     fn conform(&self, arguments: &[&str]) -> Answer {
+        self.command(arguments, None)
+    }
+
+    /// With a variable in its environment.
+    fn run_with(&self, name: &str, value: &str, arguments: &[&str]) -> Answer {
+        self.command(arguments, Some((name, value)))
+    }
+
+    fn command(&self, arguments: &[&str], variable: Option<(&str, &str)>) -> Answer {
         let mut command = Command::new(env!("CARGO_BIN_EXE_conform"));
-        command.args(arguments).current_dir(self.0.path()).env("NO_COLOR", "1");
+        command.args(arguments).current_dir(self.0.path()).env("NO_COLOR", "1").env_remove("CONFORM_RECORDS");
+        command.envs(variable);
         Answer::of(&command.output().expect("conform starts"))
     }
 }
@@ -70,6 +85,7 @@ fn help() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help_run", &["run", "--help"]),
+        ("help_judge", &["judge", "--help"]),
         ("help_check", &["check", "--help"]),
         ("help_coverage", &["coverage", "--help"]),
     ] {

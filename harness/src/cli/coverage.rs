@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::play::Play;
 use super::select::{Select, find};
+use super::target::{Bench, Target};
 use super::{BROKEN, complain, print};
 use crate::coverage;
 use crate::planted;
 use crate::report::coverage as report;
-use crate::suite::{CaseResult, Suite};
+use crate::suite::CaseResult;
 use crate::verdict::exit_code;
 
 /// Arguments of `conform coverage`.
@@ -17,6 +18,8 @@ use crate::verdict::exit_code;
 pub(super) struct Coverage {
     #[command(flatten)]
     select: Select,
+    #[command(flatten)]
+    target: Target,
     /// Cases at once [default: the number of cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -37,11 +40,11 @@ enum Format {
 
 impl Coverage {
     pub(super) fn main(&self, root: &Path) -> u8 {
-        let suite = match Suite::open(root, "reference") {
-            Ok(suite) => suite,
-            Err(error) => return complain(&error.to_string(), BROKEN),
+        let bench = match self.target.open(root) {
+            Ok(bench) => bench,
+            Err(code) => return code,
         };
-        match self.reckon(root, &suite) {
+        match self.reckon(root, &bench) {
             Ok((coverage, results)) => {
                 let text = match self.format {
                     Format::Text => report::text(&coverage),
@@ -55,7 +58,8 @@ impl Coverage {
         }
     }
 
-    fn reckon(&self, root: &Path, suite: &Suite) -> Result<(coverage::Coverage, Vec<CaseResult>), u8> {
+    fn reckon(&self, root: &Path, bench: &Bench) -> Result<(coverage::Coverage, Vec<CaseResult>), u8> {
+        let suite = &bench.suite;
         let contract = suite.requirements;
         let filter = self.select.filter(contract)?;
         let broken = |error: std::io::Error| complain(&error.to_string(), BROKEN);
@@ -64,7 +68,7 @@ impl Coverage {
         let all = find(&suite.scenarios(), &[])?;
         let work = (0..cases.len()).map(|case| (case, 0)).collect();
         let play = Play { jobs: self.jobs, ..Play::default() };
-        let results = play.all(suite, &cases, work).map_err(broken)?;
+        let results = play.all(bench, &cases, work).map_err(broken)?;
         Ok((coverage::Coverage::of(contract, &filter, &all, &bugs, &results), results))
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: `conform run | list | explain | coverage | check | plan | schema`.
+//! The command line: `conform run | judge | list | explain | coverage | check | plan | schema`.
 //!
 //! Exit codes: 0 all passed; 1 a dataplane failed; 2 bad usage or a bad scenario; 3 the harness broke.
 
@@ -11,13 +11,16 @@ use clap::{Parser, Subcommand};
 mod check;
 mod coverage;
 mod explain;
+mod judge;
 mod list;
 mod plan;
 mod play;
-mod record;
 mod run;
 mod seeds;
 mod select;
+mod shard;
+mod target;
+mod tell;
 
 /// Everything asked for passed.
 const OK: u8 = 0;
@@ -41,8 +44,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run scenarios against the reference dataplane in the simulator
+    /// Run scenarios against a dataplane, and judge what came of it
     Run(run::Run),
+    /// Judge records again, without playing them: `conform run` keeps one of each failure
+    Judge(judge::Judge),
     /// List cases: what each shows, and the clauses it names
     List(list::List),
     /// Explain clauses of the contract: what they say, why, what Envoy does, what proves them
@@ -61,17 +66,20 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let code = match root(arguments.root.as_deref()) {
-        Ok(root) => match arguments.command {
-            Command::Run(run) => run.main(&root),
-            Command::List(list) => list.main(&root),
-            Command::Explain(explain) => explain.main(&root),
-            Command::Coverage(coverage) => coverage.main(&root),
-            Command::Check(check) => check.main(&root),
-            Command::Plan(plan) => plan.main(&root),
-            Command::Schema => schema(),
-        },
+    let with_root = |run: &dyn Fn(&Path) -> u8| match root(arguments.root.as_deref()) {
+        Ok(root) => run(&root),
         Err(message) => complain(&message, BAD_INPUT),
+    };
+    let code = match &arguments.command {
+        Command::Run(run) => with_root(&|root| run.main(root)),
+        // A record is judged wherever it was sent to.
+        Command::Judge(judge) => judge.main(),
+        Command::List(list) => with_root(&|root| list.main(root)),
+        Command::Explain(explain) => with_root(&|root| explain.main(root)),
+        Command::Coverage(coverage) => with_root(&|root| coverage.main(root)),
+        Command::Check(check) => with_root(&|root| check.main(root)),
+        Command::Plan(plan) => with_root(&|root| plan.main(root)),
+        Command::Schema => with_root(&|_| schema()),
     };
     ExitCode::from(code)
 }

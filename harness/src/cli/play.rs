@@ -1,19 +1,20 @@
 //! Plays cases on some threads.
 
+use std::env;
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::record::record;
-use crate::dataplane::reference::Reference;
+use super::target::Bench;
 use crate::language::Scenario;
+use crate::record;
 use crate::sim::run::Config;
-use crate::suite::{CaseResult, Suite};
+use crate::suite::CaseResult;
 use crate::verdict::{Verdict, exit_code};
 
 /// Payload bytes kept a flow and direction when a run is recorded.
@@ -24,8 +25,10 @@ const RECORD_BOUND: u64 = 16 << 20;
 pub(super) struct Play {
     /// Cases at once; as many as there are cores without.
     pub(super) jobs: Option<NonZeroUsize>,
-    /// Where runs are recorded, if they are.
+    /// Where runs are recorded, whatever comes of them, if they are.
     pub(super) record: Option<PathBuf>,
+    /// Where failures are recorded if not all runs are; nowhere without.
+    pub(super) failures: Option<PathBuf>,
     /// Nothing is begun after the first failure.
     pub(super) fail_fast: bool,
 }
@@ -35,7 +38,7 @@ impl Play {
     /// played beside it.
     pub(super) fn all(
         &self,
-        suite: &Suite,
+        bench: &Bench,
         cases: &[Scenario],
         work: Vec<(usize, u64)>,
     ) -> io::Result<Vec<CaseResult>> {
@@ -58,7 +61,7 @@ impl Play {
                     while !enough.load(Ordering::Relaxed) {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                         let Some((place, (case, seed))) = next else { return };
-                        let result = self.one(suite, &cases[case], seed);
+                        let result = self.one(bench, &cases[case], seed);
                         let failed = result.as_ref().is_ok_and(fails);
                         enough.fetch_or(self.fail_fast && failed, Ordering::Relaxed);
                         if done.send((place, result)).is_err() {
@@ -84,15 +87,22 @@ impl Play {
         Ok(results)
     }
 
-    fn one(&self, suite: &Suite, scenario: &Scenario, seed: u64) -> io::Result<CaseResult> {
+    fn one(&self, bench: &Bench, scenario: &Scenario, seed: u64) -> io::Result<CaseResult> {
         let mut config = Config { seed, ..Config::default() };
         if self.record.is_some() {
             config.capture_bound = RECORD_BOUND;
         }
-        let mut result = suite.run(scenario, Arc::new(Reference), &config);
-        if let Some(folder) = &self.record {
-            record(folder, &result)?;
-        }
+        let mut result = bench.suite.play(&*bench.player, scenario, &config);
+        let write = |below: &Path| record::write(below, &bench.suite, scenario, &result);
+        let recorded = match (&self.record, &self.failures) {
+            (Some(below), _) => Some(write(below)?),
+            // A failure is worth its record wherever there is room for it.
+            (None, Some(below)) if fails(&result) => {
+                Some(write(below).or_else(|_| write(&env::temp_dir().join("conform")))?)
+            }
+            (None, _) => None,
+        };
+        result.record = recorded;
         if result.verdict.verdict == Verdict::Pass {
             // Thousands of seeds fit into memory only without their packets.
             if let Some(case) = &mut result.case {

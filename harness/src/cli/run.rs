@@ -1,6 +1,6 @@
 //! `conform run`: plays scenarios and judges them.
 
-use std::fs;
+use std::env;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,29 @@ use std::path::{Path, PathBuf};
 use super::play::Play;
 use super::seeds::Seeds;
 use super::select::Select;
-use super::{BROKEN, FAILED, OK, complain};
+use super::shard::Shard;
+use super::target::{Bench, Target};
+use super::tell::Tell;
+use super::{BAD_INPUT, BROKEN, FAILED, OK, complain};
 use crate::golden;
 use crate::language::Scenario;
-use crate::report::{Summary, json, junit, pretty};
-use crate::suite::{CaseResult, Suite};
+use crate::report::Summary;
+use crate::suite::CaseResult;
 use crate::verdict;
+
+/// Names the folder of records of failures.
+const RECORDS: &str = "CONFORM_RECORDS";
 
 /// Arguments of `conform run`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     #[command(flatten)]
     select: Select,
+    #[command(flatten)]
+    target: Target,
+    /// One of several parts of the cases (`2/4`), the same on every machine; all of them together are the whole
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Seed of chance: with the same one, the same packets
     #[arg(long, value_name = "N", default_value = "0", conflicts_with = "seeds")]
     seed: u64,
@@ -32,53 +43,50 @@ pub(super) struct Run {
     /// Begin nothing after the first failure
     #[arg(long, conflicts_with = "golden")]
     fail_fast: bool,
-    /// How to tell what came of it
-    #[arg(long, value_enum, default_value = "pretty")]
-    format: Format,
-    /// Write the report here instead of to standard output
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    tell: Tell,
     /// Compare packet traces with tests/golden.txt, on record for seed 0
     #[arg(long, conflicts_with_all = ["seed", "seeds"])]
     golden: bool,
-    /// Write the observations and a packet capture (pcapng, with TLS secrets) of each run below this folder
+    /// Record each run below this folder: all that `conform judge` needs, and a packet capture with TLS secrets for Wireshark. Failures are
+    /// recorded without being asked for, in target/conform or the folder that CONFORM_RECORDS names (empty: nowhere)
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Pretty,
-    /// For programs; the same bytes for the same cases and seeds
-    Json,
-    /// For CI servers: JUnit's XML, one test suite a folder of scenarios
-    Junit,
-}
-
 impl Run {
     pub(super) fn main(&self, root: &Path) -> u8 {
-        let suite = match Suite::open(root, "reference") {
-            Ok(suite) => suite,
-            Err(error) => return complain(&error.to_string(), BROKEN),
-        };
-        let cases = match self.select.cases(&suite.scenarios(), suite.requirements) {
-            Ok(cases) => cases,
-            Err(code) => return code,
-        };
-        match self.run_all(&suite, &cases) {
-            Ok((summary, results)) => {
-                let stale = if self.select.is_whole() { tell_stale(&suite, &cases) } else { OK };
-                let golden = if self.golden { self.compare(root, &results) } else { OK };
-                summary.exit_code().max(golden).max(stale)
-            }
-            Err(error) => complain(&error.to_string(), BROKEN),
+        self.run(root).unwrap_or_else(|code| code)
+    }
+
+    fn run(&self, root: &Path) -> Result<u8, u8> {
+        let bench = self.target.open(root)?;
+        let suite = &bench.suite;
+        if self.golden && !suite.target.is_usual() {
+            let why = "packet traces are on record for the reference dataplane in the simulator alone";
+            return Err(complain(why, BAD_INPUT));
         }
+        let all = self.select.cases(&suite.scenarios(), &suite.requirements)?;
+        let stale = if self.select.is_whole() {
+            verdict::stale(&suite.declared, &suite.requirements, &all)
+        } else {
+            Vec::new()
+        };
+        let cases = match self.shard {
+            Some(shard) => shard.of(all),
+            None => all,
+        };
+        let broken = |error: io::Error| complain(&error.to_string(), BROKEN);
+        let (summary, results) = self.run_all(&bench, &cases).map_err(broken)?;
+        let golden = if self.golden { self.compare(root, &results) } else { OK };
+        // Known failures that are about none of the cases, which were all there are.
+        let stale = stale.iter().map(|words| complain(words, FAILED)).max().unwrap_or(OK);
+        Ok(summary.exit_code().max(golden).max(stale))
     }
 
     /// Compares traces with those on record.
     fn compare(&self, root: &Path, results: &[CaseResult]) -> u8 {
-        let whole = self.select.is_whole();
+        let whole = self.select.is_whole() && self.shard.is_none();
         match golden::check(root, results) {
             Ok(report) if report.holds(whole) => {
                 let said = writeln!(anstream::stdout().lock(), "packet traces are those on record");
@@ -89,47 +97,30 @@ impl Run {
         }
     }
 
-    fn run_all(&self, suite: &Suite, cases: &[Scenario]) -> io::Result<(Summary, Vec<CaseResult>)> {
+    fn run_all(&self, bench: &Bench, cases: &[Scenario]) -> io::Result<(Summary, Vec<CaseResult>)> {
         let seeds = self.seeds.clone().unwrap_or(Seeds(self.seed..=self.seed));
         let each = cases.iter().enumerate();
         let work: Vec<_> =
             each.flat_map(|(i, case)| seeds.of(case.large).map(move |seed| (i, seed))).collect();
         let wanted = work.len();
-        let play = Play { jobs: self.jobs, record: self.record.clone(), fail_fast: self.fail_fast };
-        let results = play.all(suite, cases, work)?;
+        let play = Play {
+            jobs: self.jobs,
+            record: self.record.clone(),
+            failures: failures(&bench.suite.root),
+            fail_fast: self.fail_fast,
+        };
+        let results = play.all(bench, cases, work)?;
         let mut summary = Summary::of(cases, &results);
         summary.left_out = wanted - results.len();
-        self.report(cases, &results, &summary)?;
+        self.tell.report(cases, &results, &summary)?;
         Ok((summary, results))
     }
-
-    fn report(&self, cases: &[Scenario], results: &[CaseResult], summary: &Summary) -> io::Result<()> {
-        let text = match self.format {
-            Format::Pretty => pretty::report(cases, results, summary),
-            Format::Json => json::report(results, summary)?,
-            Format::Junit => junit::report(cases, results).map_err(io::Error::other)?,
-        };
-        match &self.output {
-            Some(path) => fs::write(path, anstream::adapter::strip_str(&text).to_string()),
-            None => anstream::stdout().lock().write_all(text.as_bytes()),
-        }
-    }
 }
 
-/// Says which known failures are about none of the cases, which are all there are.
-fn tell_stale(suite: &Suite, cases: &[Scenario]) -> u8 {
-    let stale = verdict::stale(&suite.declared, &suite.requirements, cases);
-    stale.iter().map(|words| complain(words, FAILED)).max().unwrap_or(OK)
-}
-
-impl Summary {
-    fn exit_code(&self) -> u8 {
-        if self.broken > 0 {
-            BROKEN
-        } else if self.failed > 0 {
-            FAILED
-        } else {
-            OK
-        }
+/// Where failures are recorded: where the environment says (empty: nowhere), else in the project's target folder.
+fn failures(root: &Path) -> Option<PathBuf> {
+    match env::var_os(RECORDS) {
+        Some(folder) => (!folder.is_empty()).then(|| folder.into()),
+        None => Some(root.join("target/conform")),
     }
 }

@@ -36,6 +36,7 @@ impl Story {
             name: "test/story".into(),
             file: PathBuf::from("story.yaml"),
             about: "Made by hand.".into(),
+            source: "".into(),
             large: false,
             worlds: None,
             deadline: Duration::from_secs(1),

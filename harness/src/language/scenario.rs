@@ -1,6 +1,7 @@
 //! Cases: pods, and what happens.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ClientScript, Expectation, Fault, Link, OnlyIn, ServerScript, World};
@@ -12,6 +13,8 @@ pub struct Scenario {
     pub name: String,
     /// The file it came from, as given.
     pub file: PathBuf,
+    /// The text of the whole file, matrix and all.
+    pub source: Arc<str>,
     /// What it shows, in one sentence.
     pub about: String,
     /// Marked `large: true`: run over fewer seeds.

@@ -1,5 +1,7 @@
 //! How an app speaks TLS.
 
+use serde::{Deserialize, Serialize};
+
 /// How an app speaks TLS, as client or as server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsOptions {
@@ -20,10 +22,12 @@ pub struct TlsOptions {
 }
 
 /// A TLS version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TlsVersion {
     /// TLS 1.2.
+    #[serde(rename = "1.2")]
     V1_2,
     /// TLS 1.3.
+    #[serde(rename = "1.3")]
     V1_3,
 }

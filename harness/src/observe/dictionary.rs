@@ -1,12 +1,12 @@
 //! Signals by meaning, and where a dataplane's metrics show them (fixtures/dataplanes/NAME/dictionary.yaml).
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::metrics::{Metrics, Sample};
 
 /// From a signal's name to the samples that add up to it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dictionary {
     /// Samples that bear one of these labels, values may contain `*`, count for no signal: what a dataplane tells of its admin endpoint, or
@@ -18,7 +18,7 @@ pub struct Dictionary {
 }
 
 /// How one signal is read.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signal {
     /// Names of samples (of a histogram: with `_count` or `_sum`; buckets are never taken), matched as a whole; `*` stands for any run of

@@ -1,5 +1,7 @@
 //! Requests and answers on a connection, whatever the version of HTTP.
 
+use serde::{Deserialize, Serialize};
+
 use super::Nanos;
 use super::flow::Stream;
 use super::http1::{self, Framing, Message, Start};
@@ -8,7 +10,8 @@ use super::http2;
 pub use super::http2::Fields;
 
 /// What an HTTP connection carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HttpView {
     /// Which HTTP.
     pub version: Version,
@@ -21,7 +24,8 @@ pub struct HttpView {
 }
 
 /// Versions of HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Version {
     /// HTTP/1.0 and HTTP/1.1.
     Http1,
@@ -30,7 +34,8 @@ pub enum Version {
 }
 
 /// A request and its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// When the request's head was complete.
     pub at: Nanos,
@@ -41,7 +46,8 @@ pub struct Exchange {
 }
 
 /// The head of a final answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Answer {
     /// When it was complete.
     pub at: Nanos,

@@ -11,6 +11,7 @@
 
 pub mod dictionary;
 pub mod flow;
+mod hexed;
 pub mod http;
 pub mod http1;
 pub mod http2;

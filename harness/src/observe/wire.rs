@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Nanos;
 use super::flow::Reassembly;
+use super::hexed;
 use super::http::HttpView;
 use super::tls::{self, KeyLog};
 use crate::language::Link;
 
 /// One TCP connection over one link, read from its packets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WireConnection {
     /// The link, from the host that opened it.
     pub link: Link,
@@ -31,15 +33,18 @@ pub struct WireConnection {
 }
 
 /// What a byte stream is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// Not one byte.
     Empty,
     /// Bytes that are neither TLS nor HTTP; the first of each direction (at most 4 KiB).
     Plain {
         /// From the opener.
+        #[serde(with = "hexed")]
         forward: Vec<u8>,
         /// To the opener.
+        #[serde(with = "hexed")]
         back: Vec<u8>,
     },
     /// HTTP: a request line or a connection preface came first.
@@ -49,7 +54,8 @@ pub enum Layer {
 }
 
 /// What a TLS session shows to one who has its secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TlsView {
     /// SNI of the ClientHello.
     pub sni: Option<String>,
@@ -58,8 +64,10 @@ pub struct TlsView {
     /// Version agreed on; `None` when the server never answered.
     pub version: Option<crate::language::TlsVersion>,
     /// The client's certificate, DER, leaf; `None` when none was sent or the secrets are missing.
+    #[serde(with = "hexed::option")]
     pub client_certificate: Option<Vec<u8>>,
     /// The server's certificate.
+    #[serde(with = "hexed::option")]
     pub server_certificate: Option<Vec<u8>>,
     /// Whether a session was resumed (then no certificates are on the wire).
     pub resumed: bool,

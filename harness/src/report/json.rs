@@ -1,6 +1,7 @@
 //! Reports for programs. The same cases and seeds give the same bytes: times are the run's own.
 
 use std::io;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,6 +19,9 @@ struct Case<'a> {
     target: Told<'a>,
     #[serde(flatten)]
     verdict: &'a CaseVerdict,
+    /// The folder of its record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a Path>,
     packets: Option<u64>,
     /// SHA-256 of the packet trace.
     trace: Option<&'a str>,
@@ -53,6 +57,7 @@ impl<'a> Case<'a> {
             seed: result.seed,
             target: Told::of(&result.target),
             verdict: &result.verdict,
+            record: result.record.as_deref(),
             packets: hash.map(|hash| hash.count),
             trace: hash.map(|hash| hash.packets.as_str()),
             schedule: hash.map(|hash| hash.schedule.as_str()),

@@ -83,6 +83,12 @@ impl Summary {
         summary
     }
 
+    /// What all results mean to the shell: 3 if one is broken, else 1 if one fails, else 0.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.broken > 0 { 3 } else { u8::from(self.failed > 0) }
+    }
+
     fn add(&mut self, result: &CaseResult) {
         let passed = match &result.verdict.verdict {
             Verdict::Pass => &mut self.passed,

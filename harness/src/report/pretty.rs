@@ -124,6 +124,9 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
         &mut text,
         format_args!("\n  {FAINT}reproduce:{FAINT:#} cargo conform run '{place}' --seed {seed}{target}\n"),
     );
+    if let Some(record) = &result.record {
+        put(&mut text, format_args!("  {FAINT}record:{FAINT:#}    {}\n", record.display()));
+    }
     text
 }
 

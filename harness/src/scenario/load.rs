@@ -77,7 +77,7 @@ pub(super) fn name_below(root: &Path, path: &Path) -> String {
     }
 }
 
-fn cases(name: &str, file: &Path, source: &str) -> Result<Vec<Scenario>, Vec<Problem>> {
+fn cases(name: &str, file: &Path, source: &Arc<str>) -> Result<Vec<Scenario>, Vec<Problem>> {
     if source.trim().is_empty() {
         return Err(vec![
             Problem::new(Kind::Yaml, "the file is empty")

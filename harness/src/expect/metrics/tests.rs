@@ -25,6 +25,7 @@ fn judge_all(scrapes: Vec<Scrape>, valid: Option<bool>, signals: &[(&str, Count)
             name: "tcp/x".into(),
             file: "x.yaml".into(),
             about: String::new(),
+            source: "".into(),
             large: false,
             worlds: None,
             deadline: Duration::from_secs(1),

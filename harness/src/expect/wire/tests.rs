@@ -76,6 +76,7 @@ fn run(wire: Vec<WireConnection>) -> Run {
             name: "tcp/x".into(),
             file: "x.yaml".into(),
             about: String::new(),
+            source: "".into(),
             large: false,
             worlds: None,
             deadline: Duration::from_secs(1),

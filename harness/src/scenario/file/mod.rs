@@ -3,7 +3,7 @@
 //! * [`shape`] — values that are a word or a mapping, and how they are read and described.
 //! * [`word`] — sizes, counts, durations, payloads. [`matcher`] — sets of words.
 //! * [`pod`] — pods and their apps. [`script`] — what ends of connections do. [`http`] — what HTTP clients ask and apps answer.
-//! * [`step`] — steps and faults. [`expect`] — expectations. [`metrics`] — those on metrics.
+//! * [`step`] — steps and faults. [`expect`] — expectations. [`metrics`] — those on metrics. [`world`] — where cases are played.
 
 pub(crate) mod expect;
 pub(crate) mod http;
@@ -14,6 +14,7 @@ pub(crate) mod script;
 pub(crate) mod shape;
 pub(crate) mod step;
 pub(crate) mod word;
+pub(crate) mod world;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -27,6 +28,7 @@ use pod::Pod;
 use shape::{Never, Refused, Shape};
 use step::Step;
 use word::{Choices, OneOrMany, Wait};
+use world::Worlds;
 
 /// A scenario file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -60,28 +62,6 @@ pub(crate) struct File {
     pub(crate) steps: Vec<At<Step>>,
     /// What holds when all is quiet.
     pub(crate) expect: Option<Vec<At<Expectation>>>,
-}
-
-/// The one world that it is played in.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "worlds: a mapping with `only` and `because`")]
-pub(crate) struct Worlds {
-    /// Which.
-    pub(crate) only: World,
-    /// Why it cannot be played in the others, in a few words.
-    pub(crate) because: At<String>,
-    /// For which values of the matrix that is so; in the cases of others it is played in all worlds.
-    pub(crate) when: Option<Only>,
-}
-
-/// A world.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum World {
-    /// The simulator: virtual time, seeds, exact packets.
-    Sim,
-    /// Real sockets and processes.
-    Live,
 }
 
 /// The mesh's own settings.

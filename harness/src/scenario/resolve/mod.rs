@@ -8,10 +8,12 @@ mod resources;
 mod steps;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::diagnostic::{Kind, Problem, line_column};
-use super::file::{File, Mtls as MtlsAsWritten, Only, World as WorldAsWritten, Worlds};
+use super::file::world::{World as WorldAsWritten, Worlds};
+use super::file::{File, Mtls as MtlsAsWritten, Only};
 use super::matrix::Case;
 use super::node::Node;
 use crate::language::{Mesh, Mtls, OnlyIn, Scenario, World};
@@ -36,7 +38,7 @@ pub(crate) struct Resolver<'a> {
 pub(crate) fn scenario(
     name: &str,
     path: &Path,
-    (source, tree): (&str, &Node),
+    (source, tree): (&Arc<str>, &Node),
     (file, case): (File, &Case<'_>),
     contract: &Requirements,
     problems: &mut Vec<Problem>,
@@ -70,6 +72,7 @@ pub(crate) fn scenario(
     Scenario {
         name: format!("{name}{}", case.suffix()),
         file: path.to_path_buf(),
+        source: Arc::clone(source),
         about: file.about.value,
         large: file.large.unwrap_or(false),
         worlds,

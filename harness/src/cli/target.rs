@@ -1,0 +1,137 @@
+//! `--dataplane`, `--peer` and `--world`: who is judged, beside whom, and where. All commands that play cases get their player from [`Target::open`].
+
+use std::convert::Infallible;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::{BAD_INPUT, BROKEN, complain};
+use crate::dataplane::reference::Reference;
+use crate::language::World;
+use crate::scenario::nearest;
+use crate::suite::{Player, REFERENCE, Simulator, Suite};
+
+/// Arguments that say against what cases are played.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Target {
+    /// The dataplane that is judged: a folder of fixtures/dataplanes, or any folder with an adapter.yaml
+    #[arg(long, value_name = "NAME|DIR", default_value = REFERENCE)]
+    dataplane: String,
+    /// The dataplane on the other side of each call: `same`, `scripted` (the harness itself), or another one
+    #[arg(long, value_name = "same|reference|scripted|NAME", default_value = "same")]
+    peer: Peer,
+    /// Where cases are played
+    #[arg(long, value_enum, default_value = "sim")]
+    world: Where,
+}
+
+/// A world, on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Where {
+    /// The deterministic simulator, in virtual time
+    Sim,
+    /// Real processes on real sockets
+    Live,
+}
+
+/// Who stands on the other side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Peer {
+    /// The dataplane that is judged.
+    Same,
+    /// The harness.
+    Scripted,
+    /// Another dataplane.
+    Named(String),
+}
+
+impl FromStr for Peer {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "same" => Self::Same,
+            "scripted" => Self::Scripted,
+            name => Self::Named(name.to_owned()),
+        })
+    }
+}
+
+/// What cases are judged by, and who plays them.
+pub(super) struct Bench {
+    pub(super) suite: Suite,
+    pub(super) player: Box<dyn Player>,
+}
+
+impl Target {
+    fn world(&self) -> World {
+        match self.world {
+            Where::Sim => World::Sim,
+            Where::Live => World::Live,
+        }
+    }
+
+    /// Makes what was asked for; or the exit code after it was told why that is not to be had.
+    pub(super) fn open(&self, root: &Path) -> Result<Bench, u8> {
+        let bad = |message: String| complain(&message, BAD_INPUT);
+        folder(root, &self.dataplane).map_err(bad)?;
+        let peer = match &self.peer {
+            Peer::Named(name) if *name == self.dataplane => &Peer::Same,
+            Peer::Named(name) => {
+                folder(root, name).map_err(bad)?;
+                &self.peer
+            }
+            other => other,
+        };
+        // Where the live world plugs in.
+        match (self.world(), self.dataplane.as_str(), peer) {
+            (World::Sim, REFERENCE, Peer::Same) => {
+                let suite =
+                    Suite::open(root, REFERENCE).map_err(|error| complain(&error.to_string(), BROKEN))?;
+                Ok(Bench { suite, player: Box::new(Simulator(Arc::new(Reference))) })
+            }
+            _ => Err(bad(self.not_to_be_had())),
+        }
+    }
+
+    fn not_to_be_had(&self) -> String {
+        let peer = match &self.peer {
+            Peer::Same => "same",
+            Peer::Scripted => "scripted",
+            Peer::Named(name) => name,
+        };
+        format!(
+            "--dataplane {} --peer {peer} --world {} is not to be had\nhelp: the only combination so far is --dataplane {REFERENCE} --peer same --world sim",
+            self.dataplane,
+            self.world().word(),
+        )
+    }
+}
+
+/// The folder of a dataplane: a path if it is written as one, else below fixtures/dataplanes.
+///
+/// # Errors
+/// There is none: the message, with what may have been meant.
+fn folder(root: &Path, dataplane: &str) -> Result<PathBuf, String> {
+    let shipped = root.join("fixtures/dataplanes");
+    let is_path = dataplane.contains('/') || dataplane.starts_with('.');
+    let folder = if is_path { PathBuf::from(dataplane) } else { shipped.join(dataplane) };
+    if !dataplane.is_empty() && folder.is_dir() {
+        return Ok(folder);
+    }
+    if is_path {
+        return Err(format!("there is no folder {dataplane}"));
+    }
+    let mut names: Vec<String> = fs::read_dir(&shipped)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable();
+    let help = match nearest(dataplane, names.iter().map(String::as_str)) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("{} has: {}", shipped.display(), names.join(", ")),
+    };
+    Err(format!("there is no dataplane `{dataplane}`\nhelp: {help}"))
+}
