@@ -29,6 +29,10 @@ const UNSAFE: &str = "harness/entropy";
 const KERNEL: &str = "harness/src/sim/kernel.rs";
 /// The file that knows the proxy.
 const PROXY: &str = "harness/src/dataplane/reference.rs";
+/// The file that knows the plan: what adapters of other dataplanes are given. It tells them what to do, and says nothing of what is expected.
+const PLAN: &str = "harness/src/dataplane/plan.rs";
+/// What that file may name besides the seams.
+const PLANNING: [&str; 2] = ["plan", "resource"];
 /// The seams that the harness and the dataplane share.
 const SEAMS: [&str; 3] = ["net", "spawn", "clock"];
 
@@ -153,7 +157,9 @@ fn one_file_of_the_harness_names_the_proxy() {
             // Renamed or imported as a whole, anything could be reached.
             _ => vec![("itself", tokens[at].line)],
         });
-        let others = named.filter(|(name, _)| !SEAMS.contains(name));
+        let plans = path == root().join(PLAN);
+        let may = |name: &str| SEAMS.contains(&name) || plans && PLANNING.contains(&name);
+        let others = named.filter(|(name, _)| !may(name));
         others.map(|(name, line)| (line, format!("names {name} of reference_dp"))).collect()
     };
     none(&in_sources(&["harness"], naming));

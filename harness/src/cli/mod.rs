@@ -1,4 +1,4 @@
-//! The command line: `conform run | list | explain | coverage | check | schema`.
+//! The command line: `conform run | list | explain | coverage | check | plan | schema`.
 //!
 //! Exit codes: 0 all passed; 1 a dataplane failed; 2 bad usage or a bad scenario; 3 the harness broke.
 
@@ -12,6 +12,7 @@ mod check;
 mod coverage;
 mod explain;
 mod list;
+mod plan;
 mod play;
 mod record;
 mod run;
@@ -50,6 +51,8 @@ enum Command {
     Coverage(coverage::Coverage),
     /// Check scenario files without running them
     Check(check::Check),
+    /// Print what an adapter is given for a sidecar: its plan, as JSON
+    Plan(plan::PlanOf),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
 }
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
             Command::Explain(explain) => explain.main(&root),
             Command::Coverage(coverage) => coverage.main(&root),
             Command::Check(check) => check.main(&root),
+            Command::Plan(plan) => plan.main(&root),
             Command::Schema => schema(),
         },
         Err(message) => complain(&message, BAD_INPUT),

@@ -2,24 +2,29 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{duration, optional_duration};
 
 /// What a listener does with requests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct HttpPolicy {
     /// From the end of a request to the end of its answer; `None`: for ever.
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub request_timeout: Option<Duration>,
     /// For the head of a request; `None`: for ever.
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub request_headers_timeout: Option<Duration>,
     /// Of a stream in which nothing moves; `None`: for ever.
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub stream_idle_timeout: Option<Duration>,
     /// Of a stream as a whole; `None`: for ever.
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub max_stream_duration: Option<Duration>,
     /// How requests are tried again; `None`: not at all.
     pub retry: Option<Retry>,
@@ -28,12 +33,13 @@ pub struct HttpPolicy {
 }
 
 /// How requests are tried again (`MeshRetry`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Retry {
     /// Tries after the first one; at least 1.
     pub retries: u32,
     /// For one try, counted like the request timeout; `None`: no limit of its own.
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub per_try_timeout: Option<Duration>,
     /// Waits between tries.
     pub back_off: BackOff,
@@ -42,18 +48,20 @@ pub struct Retry {
 }
 
 /// Waits between tries: each drawn evenly from zero up to a bound, which doubles from `base` to `max`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct BackOff {
     /// The first bound.
     #[serde(serialize_with = "duration")]
+    #[schemars(with = "String")]
     pub base: Duration,
     /// The last bound.
     #[serde(serialize_with = "duration")]
+    #[schemars(with = "String")]
     pub max: Duration,
 }
 
 /// After what a request is tried again; in no field: never.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of Envoy's conditions, each on or off")]
 pub struct RetryOn {
     /// Any answer 5xx, and no answer at all.
@@ -83,20 +91,22 @@ impl RetryOn {
 }
 
 /// How requests are carried to an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct HttpUpstream {
     /// The protocol spoken, without negotiation.
     pub version: HttpVersion,
     /// Of a pooled connection without a request; `None`: for ever.
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Duration>,
     /// Of a connection as a whole; `None`: for ever.
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub max_connection_duration: Option<Duration>,
 }
 
 /// A version of HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 pub enum HttpVersion {
     /// HTTP/1.1, a connection for each request at once.
     #[serde(rename = "HTTP/1.1")]

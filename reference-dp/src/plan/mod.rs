@@ -15,6 +15,7 @@ mod timeout;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 pub use crate::resource::Protocol;
@@ -22,12 +23,12 @@ pub use error::Error;
 pub use http::{BackOff, HttpPolicy, HttpUpstream, HttpVersion, Retry, RetryOn};
 pub use permission::{Identities, Permissions, Principal, Rule};
 pub use protocol::{common, common_of_all};
-pub use sni::mesh_service_sni;
+pub use sni::{mesh_service_sni, tag_sni};
 
 use crate::resource::Resources;
 
 /// The work of one sidecar.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Plan {
     /// Mesh, which is also the SPIFFE trust domain.
     pub mesh: String,
@@ -42,7 +43,7 @@ pub struct Plan {
 }
 
 /// A listener that carries others' connections to the app.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Inbound {
     /// Where it listens.
     pub listen: SocketAddr,
@@ -57,6 +58,7 @@ pub struct Inbound {
     /// How long a connection may be without a byte in either direction; `None`: for ever. Where requests are told apart,
     /// Kuma sets no such limit on callers' connections, only on those of [`Cluster::http`] (kuma 2.5).
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Duration>,
     /// What callers must speak.
     pub tls: DownstreamTls,
@@ -65,7 +67,7 @@ pub struct Inbound {
 }
 
 /// What callers of an inbound must speak.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DownstreamTls {
     /// No mesh TLS: bytes are the app's.
@@ -80,7 +82,7 @@ pub enum DownstreamTls {
 }
 
 /// A listener that carries the app's connections to another dataplane.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Outbound {
     /// Where it listens.
     pub listen: SocketAddr,
@@ -95,13 +97,14 @@ pub struct Outbound {
     /// How long a connection may be without a byte in either direction; `None`: for ever. Where requests are told apart,
     /// Kuma sets no such limit on callers' connections, only on those of [`Cluster::http`] (kuma 2.5).
     #[serde(serialize_with = "optional_duration")]
+    #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Duration>,
     /// The destination.
     pub cluster: Cluster,
 }
 
 /// Endpoints that do the same, and how to reach them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Cluster {
     /// Name in metrics.
     pub name: String,
@@ -109,6 +112,7 @@ pub struct Cluster {
     pub endpoints: Vec<SocketAddr>,
     /// Time for one attempt: TCP and mesh TLS together.
     #[serde(serialize_with = "duration")]
+    #[schemars(with = "String")]
     pub connect_timeout: Duration,
     /// Attempts in all for one connection of the client; at least 1.
     pub connect_attempts: u32,
@@ -119,16 +123,26 @@ pub struct Cluster {
 }
 
 /// Mesh TLS towards another dataplane.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct UpstreamTls {
     /// Server name to send. Outbounds by `kuma.io/service` have none: Kuma's form of it is no DNS name, and rustls can
     /// send only those.
     pub sni: Option<String>,
+    /// Of an outbound by `kuma.io/service`: the server name as Kuma has it, `SERVICE{mesh=MESH}` (kuma 3.3), for those whose
+    /// TLS can send what is no DNS name.
+    pub tag_sni: Option<String>,
     /// URIs, one of which the server's certificate must bear.
     pub sans: Vec<String>,
 }
 
 impl Plan {
+    /// The JSON Schema (draft 2020-12) of a plan as it is serialized.
+    #[must_use]
+    pub fn schema() -> schemars::Schema {
+        let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+        settings.into_generator().into_root_schema_for::<Self>()
+    }
+
     /// Works out what the sidecar of `dataplane` must do.
     ///
     /// # Errors

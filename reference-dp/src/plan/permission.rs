@@ -1,5 +1,6 @@
 //! Which callers an inbound lets through (`MeshTrafficPermission`).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Error;
@@ -9,7 +10,7 @@ use crate::resource::{
 };
 
 /// Who may call. Nothing matching denies.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Permissions {
     /// Never these, whatever else matches.
     pub deny: Vec<Principal>,
@@ -20,7 +21,7 @@ pub struct Permissions {
 }
 
 /// An entry of an older `from` list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Rule {
     /// The callers.
     pub principal: Principal,
@@ -29,7 +30,7 @@ pub struct Rule {
 }
 
 /// Callers by the URIs of their certificates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Principal {
     /// Everyone with a certificate of the mesh.

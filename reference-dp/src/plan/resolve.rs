@@ -197,7 +197,11 @@ impl Context<'_> {
         };
         let timeouts = timeout::outbound(&self.resources.timeouts, self.dataplane, &destination);
         let retries = retry::outbound(&self.resources.retries, self.dataplane, &destination);
-        let tls = self.mtls.then_some(UpstreamTls { sni: target.sni, sans: target.to.sans });
+        let tls = self.mtls.then_some(UpstreamTls {
+            sni: target.sni,
+            tag_sni: target.tag_sni,
+            sans: target.to.sans,
+        });
         Ok(Outbound {
             listen: SocketAddr::new(ip, outbound.port.get()),
             service: target.service,
@@ -227,6 +231,7 @@ impl Context<'_> {
                 cluster: service.clone(),
                 port: None,
                 sni: None,
+                tag_sni: Some(sni::tag_sni(service, mesh, &outbound.tags)),
             }),
             (None, Some(backend)) if backend.kind != TargetKind::MeshService => Err(Error::BackendNotBuilt {
                 dataplane: self.dataplane.name.clone(),
@@ -240,6 +245,7 @@ impl Context<'_> {
                 cluster: format!("{mesh}_{name}___msvc_{port}"),
                 port: Some(port.get()),
                 sni: Some(sni::mesh_service_sni(name, mesh, port.get())),
+                tag_sni: None,
             }),
             _ => Err(Error::OutboundWithoutDestination {
                 dataplane: self.dataplane.name.clone(),
@@ -299,6 +305,7 @@ struct Target {
     cluster: String,
     port: Option<u16>,
     sni: Option<String>,
+    tag_sni: Option<String>,
 }
 
 /// Kuma's form of names in metrics (`pkg/util/xds/metric_sanitizer.go`).
