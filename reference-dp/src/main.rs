@@ -14,7 +14,7 @@ use reference_dp::plan::{self, Plan};
 use reference_dp::proxy::{self, Seams, Sidecar};
 use reference_dp::resource::{self, Resources, Source};
 use reference_dp::spawn::RuntimeSpawn;
-use reference_dp::tls::{self, Authority, SystemEntropy};
+use reference_dp::tls::{self, Authority, KeyLogFile, SystemEntropy};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Runs one sidecar of a Kuma mesh, without a control plane.
@@ -52,6 +52,10 @@ struct Args {
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
 
+    /// File to which the secrets of mesh TLS sessions are added, as lines of an NSS key log; who reads it reads the traffic
+    #[arg(long, value_name = "FILE")]
+    key_log: Option<PathBuf>,
+
     /// How long connections in flight may take to finish after a signal
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     drain_time: Duration,
@@ -83,6 +87,8 @@ enum Failure {
     Authority(#[from] tls::Error),
     #[error("error: {0}; give --ca-cert and --ca-key")]
     MissingAuthority(proxy::Error),
+    #[error("error: {}: {source}", path.display())]
+    KeyLog { path: PathBuf, source: io::Error },
     #[error("error: {0}")]
     Start(proxy::Error),
     #[error("error: {0}")]
@@ -92,7 +98,7 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Start(_) | Self::System(_) => ExitCode::from(1),
+            Self::Start(_) | Self::System(_) | Self::KeyLog { .. } => ExitCode::from(1),
             Self::Read { .. }
             | Self::Resources(_)
             | Self::Plan(_)
@@ -146,6 +152,11 @@ fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|source| Failure::Read { path: path.to_owned(), source })
 }
 
+fn key_log(path: &Path) -> Result<Arc<dyn rustls::KeyLog>, Failure> {
+    let file = KeyLogFile::open(path).map_err(|source| Failure::KeyLog { path: path.to_owned(), source })?;
+    Ok(Arc::new(file))
+}
+
 async fn serve(args: &Args, plan: Plan, authority: Option<Authority>) -> Result<(), Failure> {
     // Before `ready` is said, or a signal right after it would kill the process undrained.
     let mut signals =
@@ -155,7 +166,7 @@ async fn serve(args: &Args, plan: Plan, authority: Option<Authority>) -> Result<
         spawn: Arc::new(RuntimeSpawn),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
-        key_log: None,
+        key_log: args.key_log.as_deref().map(key_log).transpose()?,
     };
     let sidecar = Sidecar::start(plan, authority, args.admin, seams).await.map_err(|error| match error {
         proxy::Error::MissingAuthority { .. } => Failure::MissingAuthority(error),

@@ -4,6 +4,7 @@
 //! and so run in the simulator too; processes implement it for real sockets only, so the compiler keeps them out of the simulator.
 //!
 //! * [`mod@reference`] — the reference dataplane; the only module that names it.
+//! * [`adapter`] — how to run a dataplane that is a program of its own.
 //! * [`plan`] — what a sidecar must do, worked out from the resources: what adapters of other dataplanes are given.
 //! * [`declared`] — what a dataplane says of itself: features, known failures.
 
@@ -15,6 +16,7 @@ use reference_dp::clock::Clock;
 use reference_dp::net::Network;
 use reference_dp::spawn::Spawn;
 
+pub mod adapter;
 pub mod declared;
 pub mod plan;
 pub mod reference;

@@ -9,6 +9,10 @@ use super::metrics::{Metrics, Sample};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dictionary {
+    /// Samples that bear one of these labels, values may contain `*`, count for no signal: what a dataplane tells of its admin endpoint, or
+    /// tells again by worker.
+    #[serde(default)]
+    pub without: IndexMap<String, String>,
     /// In file order.
     pub signals: IndexMap<String, Signal>,
 }
@@ -70,7 +74,11 @@ impl Dictionary {
     pub fn value(&self, metrics: &Metrics, signal: &str) -> Result<Option<f64>, DictionaryError> {
         let how = self.signals.get(signal).ok_or_else(|| DictionaryError::Unknown(signal.to_owned()))?;
         let mut sum = None;
-        for sample in metrics.samples().filter(|sample| how.takes(sample)) {
+        let bears = |sample: &Sample, (name, pattern): (&String, &String)| {
+            sample.label(name).is_some_and(|value| glob(pattern, value))
+        };
+        let counts = |sample: &&Sample| !self.without.iter().any(|without| bears(sample, without));
+        for sample in metrics.samples().filter(counts).filter(|sample| how.takes(sample)) {
             *sum.get_or_insert(0.0) += sample.value;
         }
         Ok(sum)
@@ -135,6 +143,14 @@ mod tests {
         assert_eq!(dictionary.value(&metrics(text), "x"), Ok(Some(2.5)));
         assert_eq!(dictionary.value(&metrics("# TYPE c gauge\nc 1\n"), "x"), Ok(None));
         assert_eq!(dictionary.value(&metrics(text), "y"), Err(DictionaryError::Unknown("y".into())));
+    }
+
+    #[test]
+    fn samples_that_are_none_of_the_mesh_count_for_nothing() {
+        let yaml = "without: {prefix: admin, worker: '*'}\nsignals:\n  x: {families: [a_total]}\n";
+        let dictionary = Dictionary::parse(yaml).expect("a dictionary");
+        let text = "# TYPE a_total counter\na_total{prefix=\"backend\"} 2\na_total{prefix=\"admin\"} 4\na_total{prefix=\"backend\",worker=\"0\"} 2\n";
+        assert_eq!(dictionary.value(&metrics(text), "x"), Ok(Some(2.0)));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn load_as(name: &str, path: &Path) -> Result<Vec<Scenario>, Diagnost
 }
 
 /// Reads a file, but not much more than may be in one.
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = yaml::MAX_BYTES as u64 + 1;
     fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;

@@ -19,16 +19,19 @@ mod reference;
 mod refusal;
 mod resolve;
 mod schema;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod yaml;
 
-pub(crate) use diagnostic::nearest;
+pub(crate) use decode::At;
 pub use diagnostic::{Diagnostic, Diagnostics, Kind};
+pub(crate) use diagnostic::{Problem, nearest};
 pub use find::find;
 pub use load::{load, parse};
 pub use reference::reference;
 pub use schema::schema;
+pub(crate) use strict::Strict;
 
 // Whoever loads scenarios looks at them.
 pub use crate::language::{

@@ -4,6 +4,7 @@
 
 mod authority;
 mod config;
+mod key_log;
 mod spiffe;
 mod verify;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub use authority::Authority;
 pub(crate) use config::{Identity, client, server, server_name};
+pub use key_log::KeyLogFile;
 pub(crate) use spiffe::{fingerprint, uri_names};
 
 /// Entropy of mesh TLS: keys and the provider's random numbers.
