@@ -3,12 +3,13 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use reference_dp::net::Stream;
 use rustls::client::Resumption;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::conn::Base;
 use super::line::Side;
@@ -39,6 +40,42 @@ impl MeshCa {
         let key_pem = key.serialize_pem();
         let cert_pem = Authority::new(mesh, key, tls.now())?.certificate_pem().unwrap_or_default();
         Ok(Self { cert_pem, key_pem, mesh: mesh.to_owned() })
+    }
+}
+
+/// What makes a process a sidecar of the mesh.
+#[derive(Clone)]
+pub struct Issued {
+    /// Its certificate, PEM.
+    pub certificate_pem: String,
+    /// Its key, PKCS#8 PEM: ECDSA P-256, which every TLS library takes.
+    pub key_pem: String,
+}
+
+impl Issued {
+    /// Issues a certificate with these URIs from a CA (certificate and key, PEM), valid from an hour before `now` for a day. The key is a new
+    /// one from the system's random numbers: processes are never replayed.
+    ///
+    /// # Errors
+    /// The CA is none, or something is no URI.
+    pub fn new(
+        (ca_cert, ca_key): (&str, &str),
+        name: &str,
+        uris: &[String],
+        now: SystemTime,
+    ) -> Result<Self, TlsError> {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        let from = OffsetDateTime::from(now) - Duration::hours(1);
+        let day = Validity { from, to: from + Duration::hours(24) };
+        let names = uris.iter().map(|text| uri(text.clone())).collect::<Result<_, _>>()?;
+        let certificate_pem = Authority::from_pem(ca_cert, ca_key)?.issue_pem(name, names, day, &key)?;
+        Ok(Self { certificate_pem, key_pem: key.serialize_pem() })
+    }
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued").finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,7 @@
 //! and so run in the simulator too; processes implement it for real sockets only, so the compiler keeps them out of the simulator.
 //!
 //! * [`mod@reference`] — the reference dataplane; the only module that names it.
-//! * [`adapter`] — how to run a dataplane that is a program of its own.
+//! * [`adapter`] — how to run a dataplane that is a program of its own; [`process`] — runs it; [`http`] — asks its admin endpoint.
 //! * [`plan`] — what a sidecar must do, worked out from the resources: what adapters of other dataplanes are given.
 //! * [`declared`] — what a dataplane says of itself: features, known failures.
 
@@ -18,7 +18,9 @@ use reference_dp::spawn::Spawn;
 
 pub mod adapter;
 pub mod declared;
+pub mod http;
 pub mod plan;
+pub mod process;
 pub mod reference;
 
 /// What a sidecar is started with.
@@ -87,4 +89,27 @@ pub trait Sidecar: Send + Sync + 'static {
 
     /// Where metrics are served over HTTP: address and path.
     fn metrics(&self) -> Option<(SocketAddr, &str)>;
+
+    /// Metrics as text, of one that does not serve them over HTTP; `None`: it has none.
+    fn collect(&self) -> impl Future<Output = Option<Result<String, String>>> + Send {
+        async { None }
+    }
+
+    /// Returns when nothing of it is left, after [`Self::stop`]; what does not end by itself is killed.
+    fn ended(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// Ends it as `kill -9` would. Those whose tasks die with their host have nothing to do.
+    fn crash(&self) {}
+
+    /// TLS secrets that it wrote itself, lines of an NSS key log.
+    fn key_log(&self) -> impl Future<Output = Vec<String>> + Send {
+        async { Vec::new() }
+    }
+
+    /// Its process, if it is one of its own.
+    fn pid(&self) -> Option<u32> {
+        None
+    }
 }

@@ -83,6 +83,17 @@ impl Authority {
         let certificate = leaf(name, names, validity).signed_by(key, &self.issuer)?;
         Ok(Credentials::new(&certificate, key))
     }
+
+    /// As [`Self::issue`], as PEM.
+    pub(crate) fn issue_pem(
+        &self,
+        name: &str,
+        names: Vec<SanType>,
+        validity: Validity,
+        key: &KeyPair,
+    ) -> Result<String, rcgen::Error> {
+        Ok(leaf(name, names, validity).signed_by(key, &self.issuer)?.pem())
+    }
 }
 
 /// A leaf that nobody vouches for.

@@ -1,0 +1,111 @@
+//! When a process is ready: a program says nothing when its ports are bound, so it is asked, often and cheaply.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::child::Child;
+use crate::dataplane::http::{Answer, HttpError, exchange};
+
+/// Between two questions.
+pub(super) const EVERY: Duration = Duration::from_millis(5);
+
+/// By what a process is known to be ready, as rendered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sign {
+    Get(SocketAddr, String),
+    Accepts(SocketAddr),
+    Line(String),
+}
+
+/// Sends a request to an admin endpoint.
+pub(super) async fn request(method: &str, address: SocketAddr, path: &str) -> Result<Answer, HttpError> {
+    let stream = TcpStream::connect(address).await?;
+    exchange(stream, (method, &address.to_string(), path)).await
+}
+
+/// Waits for the sign, and until all `listeners` listen.
+pub(super) async fn wait(sign: &Sign, listeners: &[SocketAddr], child: &Child) {
+    while !is_there(sign, child).await {
+        sleep(EVERY).await;
+    }
+    while !missing(listeners).is_empty() {
+        sleep(EVERY).await;
+    }
+}
+
+async fn is_there(sign: &Sign, child: &Child) -> bool {
+    match sign {
+        Sign::Get(address, path) => {
+            request("GET", *address, path).await.is_ok_and(|answer| answer.status == 200)
+        }
+        Sign::Accepts(address) => TcpStream::connect(address).await.is_ok(),
+        Sign::Line(text) => child.said(text),
+    }
+}
+
+/// Which of these addresses nobody listens at; none, where the system does not tell. Connecting would tell too, but be counted.
+pub(super) fn missing(listeners: &[SocketAddr]) -> Vec<SocketAddr> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+    if tables.iter().all(Result::is_err) {
+        return Vec::new();
+    }
+    let listening: Vec<_> = tables.into_iter().flatten().flat_map(|table| listening(&table)).collect();
+    let listens = |wanted: &SocketAddr| {
+        let takes = |at: &SocketAddr| at.ip() == wanted.ip() || at.ip().is_unspecified();
+        listening.iter().any(|at| at.port() == wanted.port() && takes(at))
+    };
+    listeners.iter().copied().filter(|wanted| !listens(wanted)).collect()
+}
+
+/// The local addresses in state LISTEN of a table as `/proc/net/tcp`.
+fn listening(table: &str) -> Vec<SocketAddr> {
+    const LISTEN: &str = "0A";
+    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.get(3) == Some(&LISTEN)).filter_map(|row| address(row.get(1)?)).collect()
+}
+
+/// `0100007F:1F90`: words of 32 bits in the byte order of the machine.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| {
+        ip.get(at * 8..at * 8 + 8).and_then(|word| u32::from_str_radix(word, 16).ok()).map(u32::to_ne_bytes)
+    };
+    let ip: IpAddr = match ip.len() {
+        8 => Ipv4Addr::from(word(0)?).into(),
+        32 => {
+            let words = [word(0)?, word(1)?, word(2)?, word(3)?];
+            Ipv6Addr::from(<[u8; 16]>::try_from(words.concat()).ok()?).into()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_listens_is_seen_without_connecting() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(missing(&[address]), []);
+        drop(listener);
+        assert_eq!(missing(&[address]), [address]);
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn tables_are_read() {
+        let table = "  sl  local_address rem_address   st tx_queue\n   \
+                     0: 0300007F:1F90 00000000:0000 0A 00000000:00000000\n   \
+                     1: 0100007F:1F91 0100007F:ABCD 01 00000000:00000000\n   \
+                     2: 00000000000000000000000001000000:0050 0:0 0A x\n";
+        assert_eq!(listening(table), ["127.0.0.3:8080".parse().unwrap(), "[::1]:80".parse().unwrap()]);
+    }
+}
