@@ -103,13 +103,22 @@ impl Suite {
     /// # Errors
     /// The contract or the dictionary cannot be read.
     pub fn open(root: &Path, dataplane: &str) -> Result<Self, SuiteError> {
-        let path = root.join("fixtures/dataplanes").join(dataplane).join("dictionary.yaml");
+        let folder = root.join("fixtures/dataplanes").join(dataplane);
+        Self::of(root, &folder, Declared::reference(), Target::default())
+    }
+
+    /// The suite of the project at `root`, to judge a dataplane whose dictionary is in `folder`.
+    ///
+    /// # Errors
+    /// The contract or the dictionary cannot be read.
+    pub fn of(root: &Path, folder: &Path, declared: Declared, target: Target) -> Result<Self, SuiteError> {
+        let path = folder.join("dictionary.yaml");
         let text = std::fs::read_to_string(&path)
             .map_err(|source| SuiteError::Read { path: path.clone(), source })?;
         let dictionary =
             Dictionary::parse(&text).map_err(|source| SuiteError::Dictionary { path, source })?;
-        let (requirements, target) = (Requirements::bundled()?, Arc::new(Target::default()));
-        Ok(Self { root: root.to_owned(), requirements, dictionary, declared: Declared::reference(), target })
+        let (requirements, target) = (Requirements::bundled()?, Arc::new(target));
+        Ok(Self { root: root.to_owned(), requirements, dictionary, declared, target })
     }
 
     /// The folder of scenarios.

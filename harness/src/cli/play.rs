@@ -11,7 +11,7 @@ use std::thread;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::target::Bench;
-use crate::language::Scenario;
+use crate::language::{Scenario, World};
 use crate::record;
 use crate::sim::run::Config;
 use crate::suite::CaseResult;
@@ -42,7 +42,8 @@ impl Play {
         cases: &[Scenario],
         work: Vec<(usize, u64)>,
     ) -> io::Result<Vec<CaseResult>> {
-        let jobs = self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let jobs = self.jobs.map_or_else(|| cores() * per_core(bench.suite.target.world), NonZeroUsize::get);
         let total = work.len();
         let bar = progress(total);
         let mut queue: Vec<_> = work.into_iter().enumerate().collect();
@@ -110,6 +111,14 @@ impl Play {
             }
         }
         Ok(result)
+    }
+}
+
+/// Cases at once, a core: those in real time mostly wait.
+fn per_core(world: World) -> usize {
+    match world {
+        World::Sim => 1,
+        World::Live => 5,
     }
 }
 

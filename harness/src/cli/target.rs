@@ -2,15 +2,18 @@
 
 use std::convert::Infallible;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{BAD_INPUT, BROKEN, complain};
+use super::{BAD_INPUT, BROKEN, colours, complain};
+use crate::dataplane::adapter::Adapter;
+use crate::dataplane::process::Process;
 use crate::dataplane::reference::Reference;
 use crate::language::World;
 use crate::scenario::nearest;
-use crate::suite::{Player, REFERENCE, Simulator, Suite};
+use crate::suite::{self, Party, Player, REFERENCE, RealSockets, Simulator, Suite};
 
 /// Arguments that say against what cases are played.
 #[derive(Debug, Clone, clap::Args)]
@@ -84,15 +87,35 @@ impl Target {
             }
             other => other,
         };
-        // Where the live world plugs in.
         match (self.world(), self.dataplane.as_str(), peer) {
             (World::Sim, REFERENCE, Peer::Same) => {
                 let suite =
                     Suite::open(root, REFERENCE).map_err(|error| complain(&error.to_string(), BROKEN))?;
                 Ok(Bench { suite, player: Box::new(Simulator(Arc::new(Reference))) })
             }
+            (World::Live, _, Peer::Same) => self.live(root, None),
+            (World::Live, _, Peer::Named(name)) => self.live(root, Some(name)),
             _ => Err(bad(self.not_to_be_had())),
         }
+    }
+
+    /// Real sockets, with the programs that adapters name.
+    fn live(&self, root: &Path, peer: Option<&str>) -> Result<Bench, u8> {
+        let bad = |message: String| complain(&message, BAD_INPUT);
+        let tested = program(root, &self.dataplane)?;
+        let peer = peer.map(|name| program(root, name)).transpose()?;
+        let party = |process: &Process| {
+            let version = process.version().map_err(|error| bad(error.to_string()))?;
+            Ok::<_, u8>(Party { name: process.adapter().name.clone(), version })
+        };
+        let target = suite::Target {
+            world: World::Live,
+            dataplane: party(&tested)?,
+            peer: peer.as_deref().map(party).transpose()?,
+        };
+        let suite = Suite::of(root, &tested.adapter().dir, tested.adapter().declared.clone(), target);
+        let suite = suite.map_err(|error| complain(&error.to_string(), BROKEN))?;
+        Ok(Bench { suite, player: Box::new(RealSockets { tested, peer }) })
     }
 
     fn not_to_be_had(&self) -> String {
@@ -102,11 +125,24 @@ impl Target {
             Peer::Named(name) => name,
         };
         format!(
-            "--dataplane {} --peer {peer} --world {} is not to be had\nhelp: the only combination so far is --dataplane {REFERENCE} --peer same --world sim",
+            "--dataplane {} --peer {peer} --world {} is not to be had\nhelp: in the simulator only --dataplane {REFERENCE} --peer same is; with --world live any dataplane, beside itself or another one",
             self.dataplane,
             self.world().word(),
         )
     }
+}
+
+/// The program that an adapter names; or the exit code after it was told why it is not to be had.
+fn program(root: &Path, dataplane: &str) -> Result<Arc<Process>, u8> {
+    let bad = |message: String| complain(&message, BAD_INPUT);
+    let folder = folder(root, dataplane).map_err(bad)?;
+    let adapter = Adapter::load(&folder).map_err(|errors| {
+        let code = BAD_INPUT;
+        // Without standard error there is nobody to tell.
+        let _ = anstream::stderr().lock().write_all(errors.render(colours()).as_bytes());
+        code
+    })?;
+    Process::new(adapter, root).map(Arc::new).map_err(|error| bad(error.to_string()))
 }
 
 /// The folder of a dataplane: a path if it is written as one, else below fixtures/dataplanes.

@@ -181,6 +181,10 @@ impl Ground for Live {
         self.0.addresses.app(self.pod(pod))
     }
 
+    fn sees_refused(&self) -> bool {
+        false
+    }
+
     fn deadline(&self, scenario: &Scenario) -> Duration {
         // Twice, since real time is not the scenario's alone.
         (self.0.span * 2 + SLACK).min(scenario.deadline)

@@ -25,6 +25,9 @@ use super::tasks::Tasks;
 /// Connections that wait to be accepted: more than any scenario opens at once.
 pub(super) const BACKLOG: u32 = 4096;
 
+/// Bytes that a socket of a relay, an app or a client holds, each way (the kernel takes twice as much, for its own needs).
+const BUFFER: u32 = 64 << 10;
+
 /// The sockets of one host.
 #[derive(Debug, Clone)]
 pub struct LiveNetwork(Arc<Inner>);
@@ -101,14 +104,22 @@ fn ordinal() -> u16 {
 
 /// Connects a socket; small turns do not wait for acknowledgements.
 pub(super) async fn connect(to: SocketAddrV4) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(to).await?;
+    let stream = socket()?.connect(SocketAddr::V4(to)).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
+/// A socket that holds no more than the simulator's would: relays are not to hide that a reader stalls.
+fn socket() -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(BUFFER)?;
+    socket.set_send_buffer_size(BUFFER)?;
+    Ok(socket)
+}
+
 /// Listens; the address may be that of a listener that just ended.
 pub(super) fn listen(at: SocketAddrV4) -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
+    let socket = socket()?;
     socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::V4(at))?;
     socket.listen(BACKLOG)
@@ -118,7 +129,7 @@ pub(super) fn listen(at: SocketAddrV4) -> io::Result<TcpListener> {
 async fn pair(at: Ipv4Addr) -> io::Result<(TcpStream, TcpStream)> {
     let listener = listen(SocketAddrV4::new(at, 0))?;
     let to = listener.local_addr()?;
-    let (one, other) = tokio::try_join!(TcpStream::connect(to), listener.accept())?;
+    let (one, other) = tokio::try_join!(socket()?.connect(to), listener.accept())?;
     one.set_nodelay(true)?;
     other.0.set_nodelay(true)?;
     Ok((one, other.0))

@@ -120,6 +120,8 @@ pub enum Seen {
     StepEnded,
     /// What a step set in motion has come to rest: its expectations are judged on what was seen until now. Only steps that have some.
     StepSettled,
+    /// Calls that are refused leave no trace in this world: where nobody listens, no relay is called. Said once, at the start.
+    RefusedUnseen,
     /// A fault was set, healed, a sidecar crashed, started, drained: in words.
     Did {
         /// What.

@@ -87,6 +87,7 @@ fn what(seen: &Seen) -> String {
         Seen::StepBegan => "step began".to_owned(),
         Seen::StepEnded => "step ended".to_owned(),
         Seen::StepSettled => "came to rest".to_owned(),
+        Seen::RefusedUnseen => "refused calls leave no trace here".to_owned(),
         Seen::Did { what } => what.clone(),
     }
 }

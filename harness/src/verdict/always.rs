@@ -3,7 +3,7 @@
 use super::{AFTER_DRAIN, AlwaysVerdict, DEADLINE, Verdict};
 use crate::expect::{Finding, Run, quiet, scene, words};
 use crate::language::{Check, EndCheck, Expectation};
-use crate::observe::{Role, Seen};
+use crate::observe::{Observation, Role, Seen};
 
 /// Judges all of them.
 pub(super) fn judge(run: &Run) -> Vec<AlwaysVerdict> {
@@ -65,6 +65,9 @@ fn mismatches(run: &Run) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, observation) in run.observations.iter().enumerate() {
         let Seen::Mismatch { expected, found } = &observation.seen else { continue };
+        if calls_for_nothing(run, observation) {
+            continue;
+        }
         let reckoned_with = match observation.role {
             Role::Client => expected_stops(run, |check, nested, at_client| {
                 at_client && check.step.as_deref().or(nested) == observation.step.as_deref()
@@ -83,6 +86,20 @@ fn mismatches(run: &Run) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether it is an app's that is called for each request, on a connection that brought not one byte: a sidecar may open one for a request that it
+/// then finds it must refuse.
+fn calls_for_nothing(run: &Run, observation: &Observation) -> bool {
+    let is_same = |other: &&Observation| {
+        (other.role, &other.pod, other.conn) == (Role::App, &observation.pod, observation.conn)
+    };
+    let speaks_http = run.scenario.pod(&observation.pod).and_then(|pod| pod.protocol.as_deref());
+    speaks_http.is_some_and(|protocol| ["http", "http2", "grpc"].contains(&protocol))
+        && observation.role == Role::App
+        && run.observations.iter().filter(is_same).any(
+            |other| matches!(&other.seen, Seen::Ended(ended) if ended.wire_received.bytes == 0),
+        )
 }
 
 /// Whether an expectation says `done: false` of an end that `names` picks by check, nesting step, and whether it is the client's.

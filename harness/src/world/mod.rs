@@ -69,6 +69,11 @@ pub trait Ground: Send + Sync + 'static {
         Ipv4Addr::LOCALHOST
     }
 
+    /// Whether calls that are refused are seen on their link.
+    fn sees_refused(&self) -> bool {
+        true
+    }
+
     /// How long a scenario may play.
     fn deadline(&self, scenario: &Scenario) -> Duration {
         scenario.deadline

@@ -18,7 +18,7 @@ use crate::expect::{Scrape, SocketCount};
 use crate::kuma;
 use crate::language::{Check, Expectation};
 use crate::language::{Mtls, Pod, ProxyKind, Scenario};
-use crate::observe::{Observation, Role};
+use crate::observe::{Observation, Role, Seen};
 use crate::verdict::{AFTER_DRAIN, DEADLINE, QUIET};
 
 /// Nothing moved for so long: what a step set in motion has come to rest.
@@ -105,6 +105,9 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             scrapes: Mutex::default(),
             sockets: Mutex::default(),
         };
+        if !stage.ground.sees_refused() {
+            stage.log.world(None, Seen::RefusedUnseen);
+        }
         for pod in &scenario.pods {
             stage.start_app(pod).await?;
         }
