@@ -42,6 +42,9 @@ impl Judge {
         for folder in &self.folders {
             found.extend(record::find(folder)?);
         }
-        found.iter().map(|folder| Record::read(folder)).collect()
+        let mut records: Vec<_> =
+            found.iter().map(|folder| Record::read(folder)).collect::<Result<_, _>>()?;
+        records.sort_by(|a, b| a.order().cmp(&b.order()));
+        Ok(records)
     }
 }

@@ -26,6 +26,8 @@ pub struct Record {
     pub folder: PathBuf,
     /// What was run.
     pub scenario: Scenario,
+    /// Its place among the cases of its file, from 0.
+    place: usize,
     head: Head,
     run: Option<Run>,
 }
@@ -70,7 +72,7 @@ impl Record {
             return Err(RecordError::Version { path, found: version });
         }
         let head: Head = json(&path, &text)?;
-        let scenario = scenario_of(folder, &head)?;
+        let (place, scenario) = scenario_of(folder, &head)?;
         let run = match head.unjudged {
             Some(_) => None,
             None => Some(Run {
@@ -81,13 +83,19 @@ impl Record {
                 sockets: file(&folder.join(SOCKETS))?,
             }),
         };
-        Ok(Self { folder: folder.to_owned(), scenario, head, run })
+        Ok(Self { folder: folder.to_owned(), scenario, place, head, run })
+    }
+
+    /// By what records come into the order in which their cases were run: the case's file, its place there, the seed.
+    #[must_use]
+    pub fn order(&self) -> (&str, usize, u64) {
+        (self.scenario.base_name(), self.place, self.head.seed)
     }
 
     /// Judges it: what came of the run, by the contract and the checks of this build.
     #[must_use]
     pub fn judge(self, requirements: &Requirements) -> CaseResult {
-        let Self { folder, head, run, scenario } = self;
+        let Self { folder, head, run, scenario, .. } = self;
         let target = Arc::new(head.target);
         let result = |verdict, case| CaseResult {
             seed: head.seed,
@@ -123,18 +131,19 @@ impl Record {
     }
 }
 
-/// The case that was run, from the scenario file that was kept.
-fn scenario_of(folder: &Path, head: &Head) -> Result<Scenario, RecordError> {
+/// The case that was run and its place among those of its file, from the scenario file that was kept.
+fn scenario_of(folder: &Path, head: &Head) -> Result<(usize, Scenario), RecordError> {
     let path = folder.join(SCENARIO);
     let base = head.case.split('[').next().unwrap_or_default();
     let cases = scenario::parse(base, &path, &text(&path)?).map_err(RecordError::Scenario)?;
-    let mut found = cases
+    let (place, mut found) = cases
         .into_iter()
-        .find(|case| case.name == head.case)
+        .enumerate()
+        .find(|(_, case)| case.name == head.case)
         .ok_or_else(|| RecordError::Case { path, case: head.case.clone() })?;
     // Findings point at the file that a person has open.
     found.file.clone_from(&head.file);
-    Ok(found)
+    Ok((place, found))
 }
 
 fn observations(path: &Path) -> Result<Vec<Observation>, RecordError> {

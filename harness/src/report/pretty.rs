@@ -9,8 +9,8 @@ use super::text::{hung, put, wrapped};
 use super::{Area, Summary, reasons};
 use crate::expect::Finding;
 use crate::language::Level;
-use crate::language::Scenario;
-use crate::suite::CaseResult;
+use crate::language::{Scenario, World};
+use crate::suite::{CaseResult, Target};
 use crate::verdict::Verdict;
 
 pub(super) const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))).bold();
@@ -50,7 +50,7 @@ pub fn report(cases: &[Scenario], results: &[CaseResult], summary: &Summary) -> 
         );
     }
     areas(&mut text, summary);
-    sum(&mut text, summary);
+    sum(&mut text, summary, results.first().map(|result| &*result.target));
     text
 }
 
@@ -111,7 +111,11 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
     if let Some(case) = &result.case {
         put(
             &mut text,
-            format_args!("\n  {FAINT}what was seen (virtual time){FAINT:#}\n{}", table(&case.run, &places)),
+            format_args!(
+                "\n  {FAINT}what was seen ({}){FAINT:#}\n{}",
+                time_of(result.target.world),
+                table(&case.run, &places)
+            ),
         );
     }
     // A case of a file that stands elsewhere is not found by its name.
@@ -167,7 +171,8 @@ fn areas(text: &mut String, summary: &Summary) {
     }
 }
 
-fn sum(text: &mut String, summary: &Summary) {
+/// The sum of all; `target` is that of the first.
+fn sum(text: &mut String, summary: &Summary, target: Option<&Target>) {
     let mut parts = vec![format!("{GOOD}{} passed{GOOD:#}", summary.passed)];
     let mut part = |count: usize, style: Style, label: &str| {
         if count > 0 {
@@ -184,14 +189,26 @@ fn sum(text: &mut String, summary: &Summary) {
     reasons::of_clauses(text, summary);
     let held = summary.clauses.values().filter(|verdict| **verdict == Verdict::Pass).count();
     let clauses = summary.clauses.len();
+    let clock = time_of(target.map_or(World::Sim, |target| target.world));
     let (time, packets) = (seconds(summary.virtual_ns), summary.packets);
     put(
         text,
         format_args!(
-            "\n{}; {held} of {clauses} clauses hold\n{FAINT}{time} of virtual time, {packets} packets{FAINT:#}\n",
+            "\n{}; {held} of {clauses} clauses hold\n{FAINT}{time} of {clock}, {packets} packets{FAINT:#}\n",
             parts.join(", ")
         ),
     );
+    if let Some(target) = target.filter(|target| !target.is_usual()) {
+        put(text, format_args!("{FAINT}{target}{FAINT:#}\n"));
+    }
+}
+
+/// Which time it is that is told.
+fn time_of(world: World) -> &'static str {
+    match world {
+        World::Sim => "virtual time",
+        World::Live => "real time",
+    }
 }
 
 /// How a verdict looks; what must be looked at in capitals.

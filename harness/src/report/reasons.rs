@@ -2,7 +2,7 @@
 
 use super::Summary;
 use super::pretty::{FAINT, STRONG, word};
-use super::text::{put, wrapped};
+use super::text::{WIDTH, put, wrapped};
 use crate::suite::CaseResult;
 use crate::verdict::{CaseVerdict, Verdict};
 
@@ -20,8 +20,8 @@ pub(super) fn of_cases(text: &mut String, results: &[&CaseResult]) {
         put(text, format_args!("{style}{word}{style:#} {STRONG}{count} case{s}{STRONG:#}\n"));
         text.push_str(&wrapped(reason, 2));
         let more = count.saturating_sub(CASES_MAX);
-        let told = names.iter().take(CASES_MAX).copied().collect::<Vec<_>>().join("  ");
-        let more = if more > 0 { format!("  and {more} more") } else { String::new() };
+        let told = names.iter().take(CASES_MAX).copied().collect::<Vec<_>>().join(", ");
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         put(text, format_args!("{FAINT}{}{FAINT:#}", wrapped(&format!("{told}{more}"), 4)));
     }
     if !groups.is_empty() {
@@ -54,7 +54,12 @@ pub(super) fn of_clauses(text: &mut String, summary: &Summary) {
                 }
             }
             Some(reason) => {
-                put(text, format_args!("  {style}{word}{style:#} {FAINT}{reason}{FAINT:#}\n"));
+                put(text, format_args!("  {style}{word}{style:#} "));
+                if word.len() + reason.chars().count() + 3 <= WIDTH {
+                    put(text, format_args!("{FAINT}{reason}{FAINT:#}\n"));
+                } else {
+                    put(text, format_args!("\n{FAINT}{}{FAINT:#}", wrapped(reason, 4)));
+                }
                 text.push_str(&wrapped(&ids.join(" "), 4));
             }
         }

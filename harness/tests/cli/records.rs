@@ -6,6 +6,48 @@ fn wrong() -> Project {
     Project::new(GOOD.replace("received: hello", "received: goodbye").as_bytes())
 }
 
+/// A record with a declaration of what is wrong.
+#[test]
+fn declarations_are_told_to_people_and_programs() {
+    let text = format!("{GOOD}  - {{app: {{step: hello, connections: 1}}, proves: [GRPC-1]}}\n")
+        .replace("mesh: {mtls: strict}", "for: {got: [hello, goodbye]}\nmesh: {mtls: strict}")
+        .replace("received: hello", "received: $got");
+    let project = Project::new(text.as_bytes());
+    assert_eq!(project.conform(&["run", "--record", "all"]).code, 1);
+    let declare = |features: &str, cases: &str| {
+        for case in ["hello", "goodbye"] {
+            let head = project.0.path().join(format!("all/case+got={case}-seed-0/record.json"));
+            let text = fs::read_to_string(&head).expect("a record");
+            let mut record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let known = serde_json::json!([{"clause": "TCP-1", "cases": cases, "reason": "It is deaf."}]);
+            record["declared"] = serde_json::json!({"features": [features], "known_failures": known});
+            fs::write(&head, record.to_string()).expect("a record");
+        }
+        project.conform(&["judge", "all"])
+    };
+    let known = declare("tcp", "case[got=goodbye]");
+    assert_eq!(known.code, 0, "{}", known.told());
+    insta::assert_snapshot!("known_failure", known.out);
+    let json = project.conform(&["judge", "all", "--format", "json"]).out;
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let (summary, cases) = (&report["summary"], &report["cases"]);
+    assert_eq!((&summary["passed"], &summary["known_failures"]), (&1.into(), &1.into()));
+    assert_eq!(cases[1]["verdict"]["known_failure"], "It is deaf.");
+    assert_eq!(cases[0]["clauses"]["GRPC-1"]["unsupported"], "feature `grpc` is not declared");
+    let junit = project.conform(&["judge", "all", "--format", "junit"]).out;
+    assert!(junit.contains("<skipped message=\"It is deaf.\" type=\"known failure\">"), "{junit}");
+    let passes = declare("tcp", "case[*]");
+    assert_eq!(passes.code, 1, "{}", passes.told());
+    assert!(passes.out.contains("take its entry for `case[*]` out of adapter.yaml"), "{}", passes.told());
+    let unsupported = declare("kafka", "case[*]");
+    assert_eq!(unsupported.code, 0, "{}", unsupported.told());
+    assert!(
+        unsupported.out.contains("0 passed, 2 unsupported; 0 of 2 clauses hold"),
+        "{}",
+        unsupported.told()
+    );
+}
+
 #[test]
 fn a_failure_is_recorded_and_judged_again() {
     let project = wrong();
