@@ -2,6 +2,7 @@
 //! `envoy` on the PATH).
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -185,13 +186,17 @@ fn envoy_takes_what_it_gets() {
     let adapter = envoy();
     let program = match adapter.binary.find(&root()) {
         Ok(program) => program,
-        Err(why) => return println!("not run: {why}"),
+        Err(why) => {
+            // Without a standard error there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "not run with envoy: {why}");
+            return;
+        }
     };
     let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
     for sidecar in distinct(&cases(&SHAPES)) {
         rendered(&adapter, &sidecar, dir.path());
         let output = std::process::Command::new(&program)
-            .args(["--mode", "validate", "--use-dynamic-base-id", "--config-path", "envoy.yaml"])
+            .args(["--mode", "validate", "--disable-hot-restart", "--config-path", "envoy.yaml"])
             .current_dir(dir.path())
             .output()
             .unwrap_or_else(|error| panic!("{error}"));

@@ -173,12 +173,13 @@ impl Process {
                 let sign = rendering.sign(life)?;
                 let kind = Kind::Template { drain: rendering.drain_path(life)? };
                 let child = Child::spawn(&command, &context.dir, false)?;
-                self.await_ready(&sign, plan, &child).await?;
+                self.await_ready(Some(&sign), plan, &child).await?;
                 (child, kind, metrics)
             }
             DriverKind::Exec => {
                 let child = Child::spawn(&command, &context.dir, true)?;
                 let (driver, port) = self.drive(&context, &child).await?;
+                self.await_ready(None, plan, &child).await?;
                 let metrics =
                     metrics.and_then(|(address, path)| Some((SocketAddr::new(address.ip(), port?), path)));
                 (child, Kind::Exec(driver), metrics)
@@ -195,7 +196,7 @@ impl Process {
     }
 
     /// Waits until the process is ready, or ends.
-    async fn await_ready(&self, sign: &Sign, plan: &Plan, child: &Child) -> Result<(), StartError> {
+    async fn await_ready(&self, sign: Option<&Sign>, plan: &Plan, child: &Child) -> Result<(), StartError> {
         let (within, listeners) = (self.adapter.ready_within, plan.listeners());
         tokio::select! {
             biased;

@@ -11,7 +11,7 @@ use super::child::Child;
 use crate::dataplane::http::{Answer, HttpError, exchange};
 
 /// Between two questions.
-pub(super) const EVERY: Duration = Duration::from_millis(5);
+const EVERY: Duration = Duration::from_millis(5);
 
 /// By what a process is known to be ready, as rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +27,12 @@ pub(super) async fn request(method: &str, address: SocketAddr, path: &str) -> Re
     exchange(stream, (method, &address.to_string(), path)).await
 }
 
-/// Waits for the sign, and until all `listeners` listen.
-pub(super) async fn wait(sign: &Sign, listeners: &[SocketAddr], child: &Child) {
-    while !is_there(sign, child).await {
-        sleep(EVERY).await;
+/// Waits for the sign, if there is one to wait for, and until all `listeners` listen.
+pub(super) async fn wait(sign: Option<&Sign>, listeners: &[SocketAddr], child: &Child) {
+    if let Some(sign) = sign {
+        while !is_there(sign, child).await {
+            sleep(EVERY).await;
+        }
     }
     while !missing(listeners).is_empty() {
         sleep(EVERY).await;
