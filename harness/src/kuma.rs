@@ -48,6 +48,14 @@ pub struct View<'a> {
     pub app: Ipv4Addr,
 }
 
+impl<'a> View<'a> {
+    /// As Kuma's defaults have it: apps and outbounds are on loopback.
+    #[must_use]
+    pub fn usual(pod: &'a str, address: &'a dyn Fn(&str) -> Ipv4Addr) -> Self {
+        Self { pod, address, outbounds: Ipv4Addr::LOCALHOST, app: Ipv4Addr::LOCALHOST }
+    }
+}
+
 /// All resources of the scenario's mesh, as one sidecar is to see them: (name for messages, YAML).
 #[must_use]
 pub fn resources(scenario: &Scenario, view: &View<'_>) -> Vec<(String, String)> {

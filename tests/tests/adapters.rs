@@ -58,7 +58,7 @@ struct Sidecar {
 fn sidecars(case: &Scenario) -> Vec<Sidecar> {
     let topology = Topology::of(case);
     let address = |pod: &str| topology.pod_address(pod).unwrap_or(Ipv4Addr::UNSPECIFIED);
-    let resources = kuma::resources(case, address);
+    let resources = kuma::resources(case, &kuma::View::usual("", &address));
     let (certificate, key) = ca::new();
     let proxied = case.pods.iter().filter(|pod| pod.proxy == ProxyKind::Default && pod.within.is_none());
     proxied
@@ -104,7 +104,8 @@ fn every_plan_is_as_its_schema_says() {
 
 fn sidecars_without_ca(case: &Scenario) -> Vec<Value> {
     let topology = Topology::of(case);
-    let resources = kuma::resources(case, |pod| topology.pod_address(pod).unwrap_or(Ipv4Addr::UNSPECIFIED));
+    let address = |pod: &str| topology.pod_address(pod).unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let resources = kuma::resources(case, &kuma::View::usual("", &address));
     let proxied = case.pods.iter().filter(|pod| pod.proxy == ProxyKind::Default && pod.within.is_none());
     let plan = |pod: &str| Plan::resolve(&resources, pod).unwrap_or_else(|error| panic!("{error}"));
     proxied.map(|pod| plan(&pod.name).json()).collect()

@@ -39,9 +39,7 @@ fn of(root: &Path, wanted: &str, pod: &str) -> Result<Plan, u8> {
     let scenario = case(root, wanted)?;
     let topology = Topology::of(&scenario);
     let address = |pod: &str| topology.pod_address(pod).unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
-    let loopback = std::net::Ipv4Addr::LOCALHOST;
-    let view = kuma::View { pod, address: &address, outbounds: loopback, app: loopback };
-    let resources = kuma::resources(&scenario, &view);
+    let resources = kuma::resources(&scenario, &kuma::View::usual(pod, &address));
     Plan::resolve(&resources, pod).map_err(|error| complain(&error.to_string(), BAD_INPUT))
 }
 
