@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use super::select::contract;
 use super::tell::Tell;
 use super::{BAD_INPUT, BROKEN, complain};
+use crate::language::Scenario;
 use crate::record::{self, Record, RecordError};
 use crate::report::Summary;
+use crate::requirements::Requirements;
+use crate::suite::CaseResult;
 
 /// Arguments of `conform judge`.
 #[derive(Debug, clap::Args)]
@@ -24,12 +27,10 @@ impl Judge {
             Ok(contract) => contract,
             Err(code) => return code,
         };
-        let records = match self.records() {
-            Ok(records) => records,
+        let (cases, results) = match self.judged(&contract) {
+            Ok(judged) => judged,
             Err(error) => return complain(&error.to_string(), BAD_INPUT),
         };
-        let cases: Vec<_> = records.iter().map(|record| record.scenario.clone()).collect();
-        let results: Vec<_> = records.into_iter().map(|record| record.judge(&contract)).collect();
         let summary = Summary::of(&cases, &results);
         match self.tell.report(&cases, &results, &summary) {
             Ok(()) => summary.exit_code(),
@@ -37,14 +38,19 @@ impl Judge {
         }
     }
 
-    fn records(&self) -> Result<Vec<Record>, RecordError> {
-        let mut found = Vec::new();
+    /// Cases and what came of them, in the order in which they were run.
+    fn judged(&self, contract: &Requirements) -> Result<(Vec<Scenario>, Vec<CaseResult>), RecordError> {
+        let mut judged = Vec::new();
         for folder in &self.folders {
-            found.extend(record::find(folder)?);
+            for folder in record::find(folder)? {
+                let record = Record::read(&folder)?;
+                let (order, scenario) = (record.order(), record.scenario.clone());
+                let mut result = record.judge(contract);
+                result.forget_if_passed();
+                judged.push((order, (scenario, result)));
+            }
         }
-        let mut records: Vec<_> =
-            found.iter().map(|folder| Record::read(folder)).collect::<Result<_, _>>()?;
-        records.sort_by(|a, b| a.order().cmp(&b.order()));
-        Ok(records)
+        judged.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(judged.into_iter().map(|(_, judged)| judged).unzip())
     }
 }

@@ -15,7 +15,7 @@ use crate::language::{Scenario, World};
 use crate::record;
 use crate::sim::run::Config;
 use crate::suite::CaseResult;
-use crate::verdict::{Verdict, exit_code};
+use crate::verdict::exit_code;
 
 /// Payload bytes kept a flow and direction when a run is recorded.
 const RECORD_BOUND: u64 = 16 << 20;
@@ -104,12 +104,7 @@ impl Play {
             (None, _) => None,
         };
         result.record = recorded;
-        if result.verdict.verdict == Verdict::Pass {
-            // Thousands of seeds fit into memory only without their packets.
-            if let Some(case) = &mut result.case {
-                case.forget();
-            }
-        }
+        result.forget_if_passed();
         Ok(result)
     }
 }

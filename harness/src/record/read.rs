@@ -88,8 +88,8 @@ impl Record {
 
     /// By what records come into the order in which their cases were run: the case's file, its place there, the seed.
     #[must_use]
-    pub fn order(&self) -> (&str, usize, u64) {
-        (self.scenario.base_name(), self.place, self.head.seed)
+    pub fn order(&self) -> (String, usize, u64) {
+        (self.scenario.base_name().to_owned(), self.place, self.head.seed)
     }
 
     /// Judges it: what came of the run, by the contract and the checks of this build.
