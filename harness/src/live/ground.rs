@@ -247,12 +247,15 @@ impl Ground for Live {
         }
     }
 
-    /// A dataplane may keep connections to others pooled until it is stopped: those that others opened to it must be gone.
+    /// A dataplane may keep connections to others pooled until it is stopped, and those of other dataplanes' pools to it are not its own to end:
+    /// what its app opened must be gone.
     fn drained_sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
         match self.0.addresses.host(host) {
             Host::Sidecar(pod) => {
                 let own = self.0.addresses.pod(pod);
-                self.of_sidecar(pod, |end| *end.ip() == own && !but.contains(&end.port()))
+                let inbounds = self.0.inbounds.get(&pod).map(Vec::as_slice).unwrap_or_default();
+                let is_pooled = |end: SocketAddrV4| *end.ip() != own || inbounds.contains(&end.port());
+                self.of_sidecar(pod, |end| !is_pooled(end) && !but.contains(&end.port()))
             }
             _ => self.sockets(host, but),
         }
