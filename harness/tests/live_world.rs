@@ -71,7 +71,7 @@ expect: [{{wire: {{link: web->echo, connections: 1}}, proves: [TCP-1]}}]
         _ => Option::None,
     });
     let ended = ended.expect("the client's end");
-    assert_eq!((ended.received.bytes, &ended.received.sha256), (1 << 20, &ended.sent.sha256));
+    assert_eq!((ended.received.bytes, &ended.received.blake3), (1 << 20, &ended.sent.blake3));
     let [connection] = &case.run.wire[..] else { panic!("one connection, not {:?}", case.run.wire) };
     assert_eq!((connection.link.from.as_str(), connection.link.to.as_str()), ("web", "echo"));
     assert_eq!((connection.bytes, connection.bytes_back), (1 << 20, 1 << 20));

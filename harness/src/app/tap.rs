@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
@@ -22,7 +21,7 @@ const PIECE_PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
     bytes: u64,
-    digest: Sha256,
+    digest: blake3::Hasher,
     head: Vec<u8>,
 }
 
@@ -49,7 +48,7 @@ impl Meter {
         }
         Flow {
             bytes: self.bytes,
-            sha256: hexadecimal(&self.digest.clone().finalize()),
+            blake3: hexadecimal(self.digest.finalize().as_bytes()),
             head: hexadecimal(&self.head),
         }
     }
@@ -171,7 +170,7 @@ mod tests {
     use super::*;
 
     // FIPS 180-2, appendix B.1.
-    const SHA256_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const BLAKE3_ABC: &str = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";
 
     #[tokio::test]
     async fn counts_digests_and_keeps_the_head_of_both_directions() {
@@ -185,7 +184,7 @@ mod tests {
         tap.read_exact(&mut got).await.unwrap();
 
         let sent = meters.lock().sent.flow();
-        assert_eq!(sent, Flow { bytes: 3, sha256: SHA256_ABC.into(), head: "616263".into() });
+        assert_eq!(sent, Flow { bytes: 3, blake3: BLAKE3_ABC.into(), head: "616263".into() });
         let received = meters.lock().received.flow();
         assert_eq!(received.bytes, HEAD as u64 + 1);
         assert_eq!(received.head, "07".repeat(HEAD));

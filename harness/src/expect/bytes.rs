@@ -143,7 +143,7 @@ fn still_open(side: &str, connection: &Connection<'_>) -> Finding {
 
 /// Whether two flows are the same, by length and digest.
 fn alike(a: &Flow, b: &Flow) -> bool {
-    a.bytes == b.bytes && a.sha256 == b.sha256
+    a.bytes == b.bytes && a.blake3 == b.blake3
 }
 
 fn differ(what: &str, sent: &Flow, got: &Flow, at: usize) -> Finding {
@@ -159,7 +159,7 @@ fn differ(what: &str, sent: &Flow, got: &Flow, at: usize) -> Finding {
 fn flow(flow: &Flow) -> String {
     match flow.bytes {
         0 => "nothing".into(),
-        bytes => format!("{bytes} bytes, sha256 {}…", flow.sha256.get(..12).unwrap_or(&flow.sha256)),
+        bytes => format!("{bytes} bytes, blake3 {}…", flow.blake3.get(..12).unwrap_or(&flow.blake3)),
     }
 }
 

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
-
 use super::scene::Connection;
 use super::words;
 use crate::language::value::{BytesMatch, Count, Payload};
@@ -15,7 +13,7 @@ use crate::observe::observation::Flow;
 struct Known {
     bytes: u64,
     /// Digest of all of them, hexadecimal; `None` before the end.
-    sha256: Option<String>,
+    blake3: Option<String>,
     /// The first ones.
     head: Vec<u8>,
     /// Where this was seen.
@@ -67,7 +65,7 @@ fn equal(payload: &Payload, known: &Known) -> bool {
         payload.fill(0, &mut wanted);
         return wanted == known.head;
     }
-    known.sha256.as_deref() == Some(&digest(payload))
+    known.blake3.as_deref() == Some(&digest(payload))
 }
 
 fn known(connection: &Connection<'_>) -> Known {
@@ -83,12 +81,12 @@ fn known(connection: &Connection<'_>) -> Known {
 fn of_flow(flow: &Flow, at: Option<usize>) -> Known {
     // Written by our own tap; should a saved run be spoilt, an empty head matches nothing.
     let head = hex::decode(&flow.head).unwrap_or_default();
-    Known { bytes: flow.bytes, sha256: Some(flow.sha256.clone()), head, at }
+    Known { bytes: flow.bytes, blake3: Some(flow.blake3.clone()), head, at }
 }
 
 /// What single observations show of a direction that has no totals yet.
 fn shown<'a>(connection: &Connection<'a>, of: impl Fn(&'a Seen) -> Option<(u64, &'a String)>) -> Known {
-    let mut known = Known { bytes: 0, sha256: None, head: Vec::new(), at: connection.last() };
+    let mut known = Known { bytes: 0, blake3: None, head: Vec::new(), at: connection.last() };
     for (bytes, head) in connection.seen.iter().filter_map(|(_, observation)| of(&observation.seen)) {
         // Heads join up as long as each shows all that came.
         if known.head.len() as u64 == known.bytes {
@@ -109,7 +107,7 @@ fn describe(known: &Known) -> String {
     }
 }
 
-/// SHA-256 of a payload, hexadecimal.
+/// BLAKE3 of a payload, hexadecimal.
 fn digest(payload: &Payload) -> String {
     // Patterns are few, and large: each case of a matrix, and each seed, asks for the same ones.
     static KNOWN: Mutex<BTreeMap<(u64, u64), String>> = Mutex::new(BTreeMap::new());
@@ -128,13 +126,13 @@ fn digest(payload: &Payload) -> String {
 }
 
 fn computed(payload: &Payload) -> String {
-    let mut sha = Sha256::new();
+    let mut hash = blake3::Hasher::new();
     let mut offset = 0;
     let mut piece = vec![0; 64 * 1024];
     while offset < payload.len() {
         let n = payload.fill(offset, &mut piece);
-        sha.update(&piece[..n]);
+        hash.update(&piece[..n]);
         offset += n as u64;
     }
-    hex::encode(sha.finalize())
+    hash.finalize().to_hex().to_string()
 }

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::{Answer, Finding, Moment, Run};
 use crate::language::Expectation;
 use crate::language::TlsOptions;
@@ -175,7 +173,7 @@ pub(crate) fn flow(bytes: &[u8]) -> Flow {
         return Flow::default();
     }
     let head = hex::encode(&bytes[..bytes.len().min(4096)]);
-    Flow { bytes: bytes.len() as u64, sha256: hex::encode(Sha256::digest(bytes)), head }
+    Flow { bytes: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string(), head }
 }
 
 /// Totals of an end without TLS.

@@ -64,7 +64,8 @@ impl WireCheck {
     /// Whether attempts are missing that may have been made all the same.
     fn may_miss_refused(&self, run: &crate::expect::Run, tried: u64) -> bool {
         let misses = self.attempts.as_ref().is_some_and(|wanted| {
-            !wanted.allows(Some(tried)) && (tried..=tried.saturating_add(64)).any(|more| wanted.allows(Some(more)))
+            !wanted.allows(Some(tried))
+                && (tried..=tried.saturating_add(64)).any(|more| wanted.allows(Some(more)))
         });
         misses && run.observations.iter().any(|observation| observation.seen == Seen::RefusedUnseen)
     }

@@ -30,7 +30,7 @@ const QUIET_MAX: Duration = Duration::from_millis(100);
 /// Whoever still moves after this never rests.
 const RESTLESS_MAX: Duration = Duration::from_secs(10);
 /// What a case may take beyond the times that its script names.
-const SLACK: Duration = Duration::from_secs(40);
+const SLACK: Duration = Duration::from_secs(90);
 
 /// A world of real sockets, on one thread.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ use crate::observe::wire::{self, Capture};
 use crate::world::stage::{SetUpError, Stage};
 
 /// How long a world may take to set up and to take down, beyond its deadline, before it counts as stuck.
-const GRACE: Duration = Duration::from_secs(120);
+const GRACE: Duration = Duration::from_secs(240);
 
 /// What a live case leaves.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use rustix::net::Shutdown;
@@ -63,10 +64,24 @@ pub(super) async fn pump(links: &Links, mut flow: Flow, near: TcpStream, far: Tc
     links.moved();
 }
 
+/// One of the two sockets.
+struct Side<'a> {
+    socket: &'a TcpStream,
+    /// A write to it failed. The kernel tells of a reset once: whoever reads it next is told of an end.
+    failed: AtomicBool,
+}
+
+impl<'a> Side<'a> {
+    fn new(socket: &'a TcpStream) -> Self {
+        Self { socket, failed: AtomicBool::new(false) }
+    }
+}
+
 /// Both directions; `true` when the connection was reset.
 async fn both(links: &Links, flow: &Flow, near: &TcpStream, far: &TcpStream) -> bool {
-    let mut out = pin!(lane(links, flow.clone(), true, near, far));
-    let mut back = pin!(lane(links, flow.clone(), false, far, near));
+    let (opener, other) = (Side::new(near), Side::new(far));
+    let mut out = pin!(lane(links, flow.clone(), true, &opener, &other));
+    let mut back = pin!(lane(links, flow.clone(), false, &other, &opener));
     let mut ended = (None, None);
     loop {
         tokio::select! {
@@ -94,7 +109,8 @@ async fn both(links: &Links, flow: &Flow, near: &TcpStream, far: &TcpStream) -> 
 }
 
 /// One direction.
-async fn lane(links: &Links, mut flow: Flow, from_opener: bool, from: &TcpStream, to: &TcpStream) -> End {
+async fn lane(links: &Links, mut flow: Flow, from_opener: bool, source: &Side<'_>, sink: &Side<'_>) -> End {
+    let (from, to) = (source.socket, sink.socket);
     let mut queue: VecDeque<(Instant, Item)> = VecDeque::new();
     let mut under_way = 0;
     let mut over = false;
@@ -119,7 +135,10 @@ async fn lane(links: &Links, mut flow: Flow, from_opener: bool, from: &TcpStream
                     }
                     Ok(Passed::Fin) => return End::Finished,
                     Ok(Passed::Reset) => return End::Reset,
-                    Err(_) => return End::Refused,
+                    Err(_) => {
+                        sink.failed.store(true, Ordering::Relaxed);
+                        return End::Refused;
+                    }
                 }
             }
             () = sleep_until(front.unwrap_or_else(Instant::now)), if gate.open && front.is_some() && !is_due => {}
@@ -129,7 +148,9 @@ async fn lane(links: &Links, mut flow: Flow, from_opener: bool, from: &TcpStream
                 match read {
                     Ok(0) => {
                         over = true;
-                        enqueue(&mut queue, links.end(&flow, from_opener, false), Item::Fin);
+                        let reset = source.failed.load(Ordering::Relaxed);
+                        let item = if reset { Item::Reset } else { Item::Fin };
+                        enqueue(&mut queue, links.end(&flow, from_opener, reset), item);
                     }
                     Ok(_) => {
                         while !buffer.is_empty() {

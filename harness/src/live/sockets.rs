@@ -86,7 +86,8 @@ mod tests {
         let port = listener.local_addr().expect("an address").port();
         let found = of_process(std::process::id(), |_| true).get("LISTEN").copied().unwrap_or(0);
         assert!(found > before, "{found} listeners");
-        let without = of_process(std::process::id(), |own| own.port() != port).get("LISTEN").copied().unwrap_or(0);
+        let without =
+            of_process(std::process::id(), |own| own.port() != port).get("LISTEN").copied().unwrap_or(0);
         assert!(without < found, "{without} listeners");
         assert_eq!(of_process(u32::MAX, |_| true), BTreeMap::new());
     }

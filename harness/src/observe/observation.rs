@@ -240,8 +240,8 @@ pub struct Ended {
 pub struct Flow {
     /// How many.
     pub bytes: u64,
-    /// SHA-256 of all of them, hexadecimal; empty for none.
-    pub sha256: String,
+    /// BLAKE3 of all of them, hexadecimal; empty for none.
+    pub blake3: String,
     /// The first ones, at most 4 KiB, hexadecimal.
     pub head: String,
 }

@@ -97,9 +97,11 @@ fn calls_for_nothing(run: &Run, observation: &Observation) -> bool {
     let speaks_http = run.scenario.pod(&observation.pod).and_then(|pod| pod.protocol.as_deref());
     speaks_http.is_some_and(|protocol| ["http", "http2", "grpc"].contains(&protocol))
         && observation.role == Role::App
-        && run.observations.iter().filter(is_same).any(
-            |other| matches!(&other.seen, Seen::Ended(ended) if ended.wire_received.bytes == 0),
-        )
+        && run
+            .observations
+            .iter()
+            .filter(is_same)
+            .any(|other| matches!(&other.seen, Seen::Ended(ended) if ended.wire_received.bytes == 0))
 }
 
 /// Whether an expectation says `done: false` of an end that `names` picks by check, nesting step, and whether it is the client's.

@@ -25,10 +25,11 @@ pub(super) async fn scrape<N: Network>(
 
 async fn get<N: Network>(network: &N, address: SocketAddr, path: &str) -> Result<String, String> {
     let stream = network.connect(address).await.map_err(|error| format!("connect: {error}"))?;
-    let answer = exchange(stream, ("GET", &address.to_string(), path)).await.map_err(|error| match error {
-        HttpError::Io(error) => format!("read: {error}"),
-        HttpError::Malformed(why) => why,
-    })?;
+    let answer =
+        exchange(stream, ("GET", &address.to_string(), path)).await.map_err(|error| match error {
+            HttpError::Io(error) => format!("read: {error}"),
+            HttpError::Malformed(why) => why,
+        })?;
     if answer.status != 200 {
         return Err(format!("status {}", answer.status));
     }

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
 
 use super::*;
@@ -57,11 +56,11 @@ fn client_tls() -> TlsOptions {
     TlsOptions { sni: Some("backend.example".into()), ..TlsOptions::default() }
 }
 
-/// SHA-256 of `len` bytes of pattern 0, by the definition in `value`.
+/// BLAKE3 of `len` bytes of pattern 0, by the definition in `value`.
 fn pattern_digest(len: u64) -> String {
     let mut bytes = vec![0; usize::try_from(len).unwrap()];
     crate::language::value::pattern(0, 0, &mut bytes);
-    hex::encode(Sha256::digest(&bytes))
+    blake3::hash(&bytes).to_hex().to_string()
 }
 
 fn sent(bytes: u64, head: &str) -> Seen {
@@ -81,10 +80,10 @@ async fn hello_is_echoed_and_both_ends_tell_the_same_story() {
     let (client, app) = (notes.total(Role::Client), notes.total(Role::App));
     assert!(client.done && app.done);
     assert_eq!((client.end, app.end), (End::Eof, End::Eof));
-    // SHA-256 of "hello", from coreutils' sha256sum.
-    let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    // BLAKE3 of "hello", from Python's blake3.
+    let hello = "ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f";
     for flow in [&client.sent, &client.wire_sent, &client.received, &app.received, &app.wire_sent] {
-        assert_eq!((flow.bytes, flow.sha256.as_str(), flow.head.as_str()), (5, hello, "68656c6c6f"));
+        assert_eq!((flow.bytes, flow.blake3.as_str(), flow.head.as_str()), (5, hello, "68656c6c6f"));
     }
 }
 
@@ -97,7 +96,7 @@ async fn big_payloads_both_ways_do_not_deadlock_whatever_the_buffers() {
         let client = notes.total(Role::Client);
         assert!(client.done);
         assert_eq!(client.end, End::Eof);
-        assert_eq!(client.received.sha256, pattern_digest(len));
+        assert_eq!(client.received.blake3, pattern_digest(len));
     }
 }
 
@@ -112,7 +111,7 @@ async fn big_payloads_both_ways_pass_tls() {
         let (client, app) = (notes.total(Role::Client), notes.total(Role::App));
         assert!(client.done && app.done);
         assert_eq!((client.end, app.end), (End::Eof, End::Eof));
-        assert_eq!(client.received.sha256, pattern_digest(len));
+        assert_eq!(client.received.blake3, pattern_digest(len));
         // At the socket is TLS: more bytes, and the same at both ends.
         assert!(client.wire_sent.bytes > len);
         assert!(client.wire_sent.head.starts_with("1603"));
@@ -221,7 +220,7 @@ async fn until_blocked_tells_how_much_went() {
     // The pattern repeats: 100 times its 10 bytes.
     let mut ten = [0; 10];
     crate::language::value::pattern(0, 0, &mut ten);
-    assert_eq!(notes.total(Role::App).received.sha256, hex::encode(Sha256::digest(ten.repeat(100))));
+    assert_eq!(notes.total(Role::App).received.blake3, blake3::hash(&ten.repeat(100)).to_hex().to_string());
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,8 @@ pub(super) fn adapter(
 ) -> Adapter {
     let mut resolver = Resolver { templates: &templates, problems };
     let declared = resolver.declared(written.features, written.known_failures);
-    let declared = Declared { agent: written.agent, resolves_resources: written.resolves_resources, ..declared };
+    let declared =
+        Declared { agent: written.agent, resolves_resources: written.resolves_resources, ..declared };
     let command = resolver.command(&written.start);
     let ready_within = resolver.duration(written.start.within.as_ref(), READY_WITHIN);
     let metrics = written.metrics.map(|metrics| Metrics {

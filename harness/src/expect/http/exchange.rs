@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use crate::expect::received;
 use crate::expect::scene::Connection;
 use crate::expect::words;
@@ -183,7 +181,11 @@ fn body(message: &Message, ended_in_order: bool) -> BodyFacts {
     let bytes = &message.body;
     let flow = match bytes.len() {
         0 => Flow::default(),
-        n => Flow { bytes: n as u64, sha256: hex::encode(Sha256::digest(bytes)), head: hex::encode(bytes) },
+        n => Flow {
+            bytes: n as u64,
+            blake3: blake3::hash(bytes).to_hex().to_string(),
+            head: hex::encode(bytes),
+        },
     };
     let whole = message.whole || (message.framing == Framing::UntilClose && ended_in_order);
     BodyFacts { flow, trailers: message.trailers.clone(), whole }
