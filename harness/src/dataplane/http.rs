@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// Larger than any answer of a sidecar that is well.
-const SIZE_MAX: u64 = 16 << 20;
+const SIZE_MAX: usize = 16 << 20;
 
 /// An answer, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +39,22 @@ pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{length}connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.take(SIZE_MAX).read_to_end(&mut answer).await?;
+    // Not until the connection ends: there are servers that leave it open all the same.
+    while !seems_whole(&answer) && answer.len() < SIZE_MAX && stream.read_buf(&mut answer).await? > 0 {}
     parse(&answer).map_err(HttpError::Malformed)
+}
+
+/// Whether nothing more is to come, as far as can be told before the connection ends.
+fn seems_whole(answer: &[u8]) -> bool {
+    // An answer with a length is one only once it has come to that length; one in chunks ends like this.
+    parse(answer).is_ok_and(|_| has_end(answer))
+}
+
+/// Whether an answer says itself where it ends.
+fn has_end(answer: &[u8]) -> bool {
+    let head = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
+    let head = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
+    ["\r\ncontent-length:", "\r\ntransfer-encoding:"].iter().any(|name| head.contains(name))
 }
 
 /// An HTTP/1.1 answer that ends with its connection.
@@ -77,7 +91,9 @@ fn chunks(mut rest: &[u8]) -> Result<Vec<u8>, String> {
             return Err("the answer's chunks are broken".to_owned());
         };
         if size == 0 {
-            return Ok(body);
+            // Whatever trailers there are.
+            let end = rest.get(start..).is_some_and(|end| end == b"\r\n" || end.ends_with(b"\r\n\r\n"));
+            return if end { Ok(body) } else { Err("the answer's chunks have no end".to_owned()) };
         }
         let chunk = usize::try_from(size).ok().and_then(|size| {
             let data = rest.get(start..start.checked_add(size)?)?;
@@ -91,6 +107,20 @@ fn chunks(mut rest: &[u8]) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::{Answer, parse};
+
+    #[tokio::test]
+    async fn an_answer_is_over_when_it_is_whole() {
+        for answer in
+            ["content-length: 2\r\n\r\nok", "transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"]
+        {
+            let answer = format!("HTTP/1.1 200 OK\r\n{answer}");
+            let (ours, mut theirs) = tokio::io::duplex(1024);
+            tokio::io::AsyncWriteExt::write_all(&mut theirs, answer.as_bytes()).await.unwrap();
+            let answer = super::exchange(ours, ("GET", "x", "/")).await.unwrap();
+            assert_eq!(answer.body, b"ok");
+            drop(theirs);
+        }
+    }
 
     #[test]
     fn whole_answers_are_read() {
@@ -113,6 +143,7 @@ mod tests {
             "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\nabc\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n",
             "HTTP/1.1 200 OK\r\n",

@@ -25,6 +25,8 @@ mod driver;
 mod folder;
 mod ready;
 mod sidecar;
+#[cfg(test)]
+mod tests;
 
 pub use child::SpawnError;
 pub use driver::DriverError;
