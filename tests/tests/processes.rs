@@ -180,33 +180,38 @@ fn working_in(dir: &Path) -> Vec<String> {
     all.filter(|entry| there(entry.path())).map(|entry| entry.path().display().to_string()).collect()
 }
 
+fn dictionary(process: &Process) -> Dictionary {
+    let text = std::fs::read_to_string(process.adapter().dir.join("dictionary.yaml"));
+    let text = text.unwrap_or_else(|error| panic!("{error}"));
+    Dictionary::parse(&text).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// The deadline of a test: a busy machine keeps it many times over.
 async fn in_time<T>(work: impl Future<Output = T>) -> T {
     let done = tokio::time::timeout(std::time::Duration::from_secs(60), work).await;
     done.unwrap_or_else(|_| panic!("it takes longer than a minute"))
 }
 
-async fn carries_a_request(name: &str, number: u8) {
-    let Some(process) = process(name) else { return };
-    let version = process.version().unwrap_or_else(|error| panic!("{error}"));
-    say(&format!("{name} {}", version.unwrap_or_default()));
-    let dictionary = std::fs::read_to_string(process.adapter().dir.join("dictionary.yaml"));
-    let dictionary =
-        Dictionary::parse(&dictionary.unwrap_or_default()).unwrap_or_else(|error| panic!("{error}"));
+/// Web's sidecar is of one dataplane, backend's of another.
+async fn carries_a_request(web: &str, backend: &str, number: u8) {
+    let (Some(web), Some(backend)) = (process(web), process(backend)) else { return };
     let world = World::new(number);
     let mut sidecars = Vec::new();
-    for pod in ["backend", "web"] {
-        sidecars.push(world.start(&process, pod).await.unwrap_or_else(|error| panic!("{pod}: {error}")));
+    for (process, pod) in [(&backend, "backend"), (&web, "web")] {
+        let version = process.version().unwrap_or_else(|error| panic!("{error}"));
+        say(&format!("{pod}: {} {}", process.adapter().name, version.unwrap_or_default()));
+        let sidecar = world.start(process, pod).await.unwrap_or_else(|error| panic!("{pod}: {error}"));
+        sidecars.push((sidecar, dictionary(process)));
     }
     assert_eq!(get(world.outbound(), "/").await, Answer { status: 200, body: b"ok".to_vec() });
-    for sidecar in &sidecars {
+    for (sidecar, dictionary) in &sidecars {
         for name in ["http.requests", "upstream.requests", "listener.connections"] {
-            assert_eq!(signal(sidecar, &dictionary, name).await, 1.0, "{name}: {}", sidecar.output());
+            assert_eq!(signal(sidecar, dictionary, name).await, 1.0, "{name}: {}", sidecar.output());
         }
     }
-    assert_eq!(signal(&sidecars[0], &dictionary, "tls.handshakes").await, 1.0);
+    assert_eq!(signal(&sidecars[0].0, &sidecars[0].1, "tls.handshakes").await, 1.0);
     // The caller's first: its pooled connection goes with it.
-    for sidecar in sidecars.iter().rev() {
+    for (sidecar, _) in sidecars.iter().rev() {
         sidecar.drained().await.unwrap_or_else(|error| panic!("{error}: {}", sidecar.output()));
         assert!(TcpStream::connect(world.outbound()).await.is_err());
         sidecar.stop();
@@ -218,12 +223,18 @@ async fn carries_a_request(name: &str, number: u8) {
 
 #[tokio::test]
 async fn a_pair_of_references_carries_a_request() {
-    in_time(carries_a_request("reference", 0)).await;
+    in_time(carries_a_request("reference", "reference", 0)).await;
 }
 
 #[tokio::test]
 async fn a_pair_of_envoys_carries_a_request() {
-    in_time(carries_a_request("envoy", 1)).await;
+    in_time(carries_a_request("envoy", "envoy", 1)).await;
+}
+
+#[tokio::test]
+async fn a_reference_and_an_envoy_understand_each_other() {
+    in_time(carries_a_request("reference", "envoy", 6)).await;
+    in_time(carries_a_request("envoy", "reference", 7)).await;
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ const STACK: usize = 64 * 1024;
 /// All that listens and all that is open.
 #[derive(Default)]
 struct Relay {
-    listeners: Mutex<Vec<SocketAddr>>,
+    listeners: Mutex<Vec<(SocketAddr, thread::JoinHandle<()>)>>,
     draining: AtomicBool,
     open: Mutex<usize>,
     closed: Condvar,
@@ -60,9 +60,9 @@ impl Relay {
             let at = address(&listener["listen"])?;
             let socket = TcpListener::bind(at)
                 .map_err(|error| io::Error::new(error.kind(), format!("listening at {at}: {error}")))?;
-            self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(at);
             let relay = Arc::clone(self);
-            spawn(move || relay.accept(&socket, &endpoints))?;
+            let accepting = spawn(move || relay.accept(&socket, &endpoints))?;
+            self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push((at, accepting));
         }
         Ok(())
     }
@@ -99,9 +99,9 @@ impl Relay {
     /// Stops listening, and waits for what is open.
     fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
-        for at in self.listeners.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for (at, accepting) in self.listeners.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             // Wakes the listener, which then sees that it is to end.
-            let _ = TcpStream::connect(at);
+            let _ = (TcpStream::connect(at), accepting.join());
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         while *open > 0 {

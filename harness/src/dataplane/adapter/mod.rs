@@ -117,7 +117,7 @@ pub struct Metrics {
 pub struct Drain {
     /// What begins it.
     pub by: DrainBy,
-    /// When it is over; `None`: at once.
+    /// When it is over, besides that it listens nowhere any more.
     pub until: Option<DrainedWhen>,
     /// How long it may take.
     pub within: Duration,

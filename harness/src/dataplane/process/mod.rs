@@ -192,6 +192,7 @@ impl Process {
             context,
             child,
             kind,
+            listeners: plan.listeners(),
             metrics,
             key_log: key_log.map(PathBuf::from),
         })

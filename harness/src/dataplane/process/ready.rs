@@ -13,6 +13,9 @@ use crate::dataplane::http::{Answer, HttpError, exchange};
 /// Between two questions.
 const EVERY: Duration = Duration::from_millis(5);
 
+/// Where the system tells who listens.
+const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
 /// By what a process is known to be ready, as rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sign {
@@ -39,6 +42,13 @@ pub(super) async fn wait(sign: Option<&Sign>, listeners: &[SocketAddr], child: &
     }
 }
 
+/// Waits until nobody listens at any of these addresses.
+pub(super) async fn gone(listeners: &[SocketAddr]) {
+    while missing(listeners).len() < listeners.len() && can_see() {
+        sleep(EVERY).await;
+    }
+}
+
 async fn is_there(sign: &Sign, child: &Child) -> bool {
     match sign {
         Sign::Get(address, path) => {
@@ -51,7 +61,7 @@ async fn is_there(sign: &Sign, child: &Child) -> bool {
 
 /// Which of these addresses nobody listens at; none, where the system does not tell. Connecting would tell too, but be counted.
 pub(super) fn missing(listeners: &[SocketAddr]) -> Vec<SocketAddr> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+    let tables = TABLES.map(fs::read_to_string);
     if tables.iter().all(Result::is_err) {
         return Vec::new();
     }
@@ -61,6 +71,11 @@ pub(super) fn missing(listeners: &[SocketAddr]) -> Vec<SocketAddr> {
         listening.iter().any(|at| at.port() == wanted.port() && takes(at))
     };
     listeners.iter().copied().filter(|wanted| !listens(wanted)).collect()
+}
+
+/// Whether the system tells who listens.
+fn can_see() -> bool {
+    TABLES.iter().any(|table| fs::metadata(table).is_ok())
 }
 
 /// The local addresses in state LISTEN of a table as `/proc/net/tcp`.
@@ -97,6 +112,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert_eq!(missing(&[address]), []);
+        assert!(can_see());
         drop(listener);
         assert_eq!(missing(&[address]), [address]);
     }

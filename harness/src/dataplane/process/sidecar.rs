@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::child::Child;
 use super::driver::{Collected, Driver, DriverError, Reply, nonsense};
-use super::ready::request;
+use super::ready::{gone, request};
 use crate::dataplane::Sidecar;
 use crate::dataplane::adapter::{Adapter, Context, Drain, DrainBy, DrainedWhen, Driver as DriverKind, Life};
 use crate::dataplane::plan::Plan;
@@ -30,6 +30,8 @@ pub struct ProcessSidecar {
     pub(super) context: Context,
     pub(super) child: Child,
     pub(super) kind: Kind,
+    /// Where it listens.
+    pub(super) listeners: Vec<SocketAddr>,
     pub(super) metrics: Option<(SocketAddr, String)>,
     pub(super) key_log: Option<PathBuf>,
 }
@@ -92,7 +94,9 @@ impl ProcessSidecar {
         let drain = match (&self.kind, &self.adapter.driver) {
             (Kind::Exec(driver), _) => {
                 return match driver.ask(("drain", json!({})), &self.child, DRIVER_DRAINS_WITHIN).await? {
-                    Reply::Drained(_) => Ok(()),
+                    Reply::Drained(_) => timeout(DRIVER_WITHIN, gone(&self.listeners))
+                        .await
+                        .map_err(|_| DrainError::Late(DRIVER_WITHIN)),
                     other => Err(nonsense("drain", &format!("{other:?}")).into()),
                 };
             }
@@ -109,6 +113,7 @@ impl ProcessSidecar {
             (DrainBy::Post(_), Kind::Template { drain: Some(path) }) => self.post(path).await?,
             (DrainBy::Post(_), _) => return Err(DrainError::Unknown),
         }
+        gone(&self.listeners).await;
         match &drain.until {
             None => {}
             Some(DrainedWhen::Exit) => {
