@@ -26,7 +26,7 @@ const CASES: &[&str] = &[
     "http/caller_id",
     "http/exchange[",
     "http/hop_by_hop[",
-    "http/no_body[",
+    "http/no_body",
     "http/request_id[",
     "http/versions[",
     "http/websocket_refused",

@@ -27,21 +27,39 @@ pub enum HttpError {
     Malformed(String),
 }
 
-/// Sends a request without a body over a fresh connection, and reads the answer until it ends.
+/// Sends a request without a body over a fresh connection, and reads the answer until it says that it is whole, or the connection ends: there are
+/// servers that leave it open all the same.
 ///
 /// # Errors
 /// The connection breaks, or what comes is no whole HTTP/1.1 answer.
 pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
-    (method, host, path): (&str, &str, &str),
+    request: (&str, &str, &str),
 ) -> Result<Answer, HttpError> {
-    let length = if method == "GET" { "" } else { "content-length: 0\r\n" };
-    let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{length}connection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
+    stream.write_all(head(request).as_bytes()).await?;
     let mut answer = Vec::new();
-    // Not until the connection ends: there are servers that leave it open all the same.
     while !seems_whole(&answer) && answer.len() < SIZE_MAX && stream.read_buf(&mut answer).await? > 0 {}
     parse(&answer).map_err(HttpError::Malformed)
+}
+
+/// As [`exchange`], until the connection ends: of a server that keeps its word, all that it sent.
+///
+/// # Errors
+/// As [`exchange`].
+pub async fn exchange_to_end<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    request: (&str, &str, &str),
+) -> Result<Answer, HttpError> {
+    stream.write_all(head(request).as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(SIZE_MAX as u64).read_to_end(&mut answer).await?;
+    parse(&answer).map_err(HttpError::Malformed)
+}
+
+/// A request: method, host, path.
+fn head((method, host, path): (&str, &str, &str)) -> String {
+    let length = if method == "GET" { "" } else { "content-length: 0\r\n" };
+    format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{length}connection: close\r\n\r\n")
 }
 
 /// Whether nothing more is to come, as far as can be told before the connection ends.

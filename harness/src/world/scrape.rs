@@ -6,7 +6,7 @@ use std::time::Duration;
 use reference_dp::net::Network;
 use tokio::time::timeout;
 
-use crate::dataplane::http::{HttpError, exchange};
+use crate::dataplane::http::{HttpError, exchange_to_end};
 
 /// Longer than any answer of a sidecar that lives.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ pub(super) async fn scrape<N: Network>(
 async fn get<N: Network>(network: &N, address: SocketAddr, path: &str) -> Result<String, String> {
     let stream = network.connect(address).await.map_err(|error| format!("connect: {error}"))?;
     let answer =
-        exchange(stream, ("GET", &address.to_string(), path)).await.map_err(|error| match error {
+        exchange_to_end(stream, ("GET", &address.to_string(), path)).await.map_err(|error| match error {
             HttpError::Io(error) => format!("read: {error}"),
             HttpError::Malformed(why) => why,
         })?;

@@ -45,10 +45,10 @@ fn parts_together_are_the_whole() {
 #[test]
 fn what_is_not_to_be_had_is_told() {
     let project = Project::new(GOOD.as_bytes());
-    let only = "the only combination so far is --dataplane reference --peer same --world sim";
+    let only = "in the simulator only --dataplane reference --peer same is";
     for command in ["run", "coverage"] {
         for (arguments, words) in [
-            (&["--world", "live"][..], only),
+            (&["--world", "live"][..], "fixtures/dataplanes/reference/adapter.yaml"),
             (&["--peer", "scripted"], only),
             (&["--dataplane", "refrence"], "did you mean `reference`?"),
             (&["--peer", "nginx"], "there is no dataplane `nginx`"),
