@@ -174,14 +174,14 @@ impl Suite {
     /// It is not: [`Verdict::NotRun`] in this world, or [`Verdict::Unsupported`] by the dataplane.
     pub fn plays(&self, scenario: &Scenario) -> Result<(), Verdict> {
         scenario.runs_in(self.target.world).map_err(Verdict::NotRun)?;
-        verdict::supported(scenario, &self.requirements, &self.declared).map_err(Verdict::Unsupported)
+        verdict::supported(scenario, self.requirements, &self.declared).map_err(Verdict::Unsupported)
     }
 
     /// Judges what a case left.
     #[must_use]
     pub fn judge(&self, case: &Case) -> CaseVerdict {
         let terms = Terms {
-            requirements: &self.requirements,
+            requirements: self.requirements,
             dictionary: &self.dictionary,
             declared: &self.declared,
             version: self.target.dataplane.version.as_deref(),

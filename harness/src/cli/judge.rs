@@ -27,7 +27,7 @@ impl Judge {
             Ok(contract) => contract,
             Err(code) => return code,
         };
-        let (cases, results) = match self.judged(&contract) {
+        let (cases, results) = match self.judged(contract) {
             Ok(judged) => judged,
             Err(error) => return complain(&error.to_string(), BAD_INPUT),
         };

@@ -66,9 +66,9 @@ impl Run {
             let why = "packet traces are on record for the reference dataplane in the simulator alone";
             return Err(complain(why, BAD_INPUT));
         }
-        let all = self.select.cases(&suite.scenarios(), &suite.requirements)?;
+        let all = self.select.cases(&suite.scenarios(), suite.requirements)?;
         let stale = if self.select.is_whole() {
-            verdict::stale(&suite.declared, &suite.requirements, &all)
+            verdict::stale(&suite.declared, suite.requirements, &all)
         } else {
             Vec::new()
         };

@@ -1,6 +1,6 @@
 //! Sockets of the scripted apps and clients of a live world.
 //!
-//! Each of their connections is carried by a relay of this process ([`super::pump`]): what they hold is its near end. So what a link does to bytes,
+//! Each of their connections is carried by a relay of this process: what they hold is its near end. So what a link does to bytes,
 //! and what is noted of them, is the same whichever end is ours.
 
 use std::future::poll_fn;

@@ -55,7 +55,7 @@ fn recorded(below: &Path, suite: &Suite, case: &Scenario) -> (CaseResult, PathBu
 
 fn judged(folder: &Path) -> Result<CaseResult, RecordError> {
     let contract = Requirements::bundled().unwrap_or_else(|error| panic!("{error}"));
-    Record::read(folder).map(|record| record.judge(&contract))
+    Record::read(folder).map(|record| record.judge(contract))
 }
 
 #[test]

@@ -42,8 +42,8 @@ pub(super) struct Outgoing<S> {
 pub(super) enum Content<S> {
     /// What a script says.
     Source(Source),
-    /// What comes in another body, with that one's record.
-    Echo(Incoming, BodyRecord<S>),
+    /// What comes in another body, with that one's record (which is large).
+    Echo(Incoming, Box<BodyRecord<S>>),
 }
 
 /// An end in the middle.

@@ -112,7 +112,7 @@ async fn answer<S: Stream>(
         }
     };
     sleep(response.delay).await;
-    respond(&shared, exchange, &head, &response, length, Content::Echo(incoming, record))
+    respond(&shared, exchange, &head, &response, length, Content::Echo(incoming, Box::new(record)))
 }
 
 /// Reads a request's body.
