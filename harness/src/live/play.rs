@@ -4,6 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 
 use super::ground::Live;
@@ -54,6 +55,7 @@ pub fn play<D: Dataplane<LiveNetwork>>(
     seed: u64,
     capture_bound: u64,
 ) -> Result<LiveCase, LiveError> {
+    open_many_files();
     let (done, outcome) = mpsc::sync_channel(1);
     let shared = Arc::new(scenario.clone());
     // Processes end with the thread that started them: it lives until all is taken down.
@@ -75,6 +77,13 @@ pub fn play<D: Dataplane<LiveNetwork>>(
             Ok(()) => Err(LiveError::Panic("the world's thread ended early".to_owned())),
         },
     }
+}
+
+/// Lets this process have as many sockets as the machine allows: a thousand relayed connections are four thousand of them.
+fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not, cases of few connections run all the same.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn on_this_thread<D: Dataplane<LiveNetwork>>(
