@@ -100,9 +100,8 @@ fn on_this_thread<D: Dataplane<LiveNetwork>>(
             Ok(stage) => stage.play().await,
             Err(error) => Err(error),
         };
-        let processes = ground.clone();
         ground.end().await;
-        if let Some(panic) = processes.panics().into_iter().next() {
+        if let Some(panic) = ground.panics().into_iter().next() {
             return Err(LiveError::Panic(panic));
         }
         let played = played?;

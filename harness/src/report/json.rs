@@ -23,9 +23,9 @@ struct Case<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<&'a Path>,
     packets: Option<u64>,
-    /// SHA-256 of the packet trace.
+    /// BLAKE3 of the packet trace; empty for real sockets.
     trace: Option<&'a str>,
-    /// SHA-256 of the schedule.
+    /// BLAKE3 of the schedule; empty for real sockets.
     schedule: Option<&'a str>,
 }
 
