@@ -131,7 +131,7 @@ where
         let driver = Driver { hop, activity: &activity };
         let served = driver.drive(
             &mut serving,
-            |serving, cx| serving.poll_without_shutdown(cx),
+            |serving, cx| Pin::new(serving).poll(cx),
             |serving| Pin::new(serving).graceful_shutdown(),
         );
         tokio::select! {

@@ -108,6 +108,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<'_, S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper has written out all it held. Of HTTP/1.1 the end itself is left to whoever lends the stream, who lingers.
+        if self.framing.is_some() {
+            return self.poll_flush(cx);
+        }
         Pin::new(&mut *self.get_mut().stream).poll_shutdown(cx)
     }
 }

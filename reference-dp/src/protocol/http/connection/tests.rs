@@ -87,3 +87,19 @@ async fn a_draining_sidecar_waits_for_slow_readers_and_not_for_silent_callers() 
         assert!(began.elapsed() < Duration::from_secs(limit), "{:?}", began.elapsed());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_a_large_head_arrives_however_slowly_it_is_taken() {
+    let head = format!("GET / HTTP/1.1\r\nhost: shop\r\nx: {}\r\n\r\n", "a".repeat(70_000));
+    for room in [1, 7, 64, 1024] {
+        let (caller, served) = dial(&Arc::new(outbound()), room);
+        let (mut reads, mut writes) = tokio::io::split(caller);
+        let mut answer = String::new();
+        let (sent, read) = tokio::join!(writes.write_all(head.as_bytes()), reads.read_to_string(&mut answer));
+        sent.and(read.map(drop)).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 431 "), "room {room}: {answer:?}");
+        assert!(answer.ends_with("\r\n\r\n"), "room {room}: {answer:?}");
+        drop((reads, writes));
+        assert_eq!(served.await.unwrap(), ENDED_HERE);
+    }
+}
