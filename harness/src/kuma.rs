@@ -8,6 +8,10 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use crate::language::{Mtls, Outbounds, Pod, ProxyKind, Scenario};
 
+mod resource;
+
+pub use resource::Resource;
+
 /// The mesh's name.
 pub const MESH: &str = "default";
 /// Where an app listens, on its pod's loopback.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::dataplane::Dataplane;
 use crate::dataplane::declared::Declared;
+use crate::expect::Dictionaries;
 use crate::language::Scenario;
 use crate::observe::dictionary::{Dictionary, DictionaryError};
 use crate::requirements::{Requirements, RequirementsError};
@@ -18,9 +19,11 @@ use crate::verdict::{self, CaseVerdict, Terms, Verdict};
 use crate::world::simulated::{self, Case, CaseError};
 
 mod live;
+mod scripted;
 mod target;
 
 pub use live::RealSockets;
+pub use scripted::{SCRIPTED, stand_in};
 pub use target::{Party, REFERENCE, Target};
 
 /// Plays cases: one dataplane in one world.
@@ -49,8 +52,8 @@ pub struct Suite {
     pub root: PathBuf,
     /// The contract.
     pub requirements: &'static Requirements,
-    /// Signals to metrics of the dataplane that is judged.
-    pub dictionary: Dictionary,
+    /// Signals to metrics, by sidecar.
+    pub dictionaries: Dictionaries,
     /// What it says of itself.
     pub declared: Declared,
     /// Who is judged, beside whom, and where.
@@ -123,13 +126,20 @@ impl Suite {
     /// # Errors
     /// The contract or the dictionary cannot be read.
     pub fn of(root: &Path, folder: &Path, declared: Declared, target: Target) -> Result<Self, SuiteError> {
-        let path = folder.join("dictionary.yaml");
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| SuiteError::Read { path: path.clone(), source })?;
-        let dictionary =
-            Dictionary::parse(&text).map_err(|source| SuiteError::Dictionary { path, source })?;
+        let dictionaries = dictionary(folder)?.into();
         let (requirements, target) = (Requirements::bundled()?, Arc::new(target));
-        Ok(Self { root: root.to_owned(), requirements, dictionary, declared, target })
+        Ok(Self { root: root.to_owned(), requirements, dictionaries, declared, target })
+    }
+
+    /// The same beside another dataplane, whose dictionary is in `folder`, and which declares this.
+    ///
+    /// # Errors
+    /// The dictionary cannot be read.
+    pub fn beside(mut self, folder: &Path, declared: &Declared) -> Result<Self, SuiteError> {
+        self.dictionaries.peer = Some(dictionary(folder)?);
+        let version = self.target.peer.as_ref().and_then(|peer| peer.version.as_deref());
+        self.declared = self.declared.beside(declared, version);
+        Ok(self)
     }
 
     /// The folder of scenarios.
@@ -159,11 +169,15 @@ impl Suite {
             case,
             record: None,
         };
-        if let Err(why) = self.plays(scenario) {
-            return result(CaseVerdict::unplayed(scenario, &why), None);
-        }
-        match player.play(scenario, config) {
+        let meant = match self.plays(scenario).and_then(|()| self.target.meant(scenario)) {
+            Ok(meant) => meant,
+            Err(why) => return result(CaseVerdict::unplayed(scenario, &why), None),
+        };
+        match player.play(&meant, config) {
             Ok(case) => result(self.judge(&case), Some(Box::new(case))),
+            Err(CaseError::Unsupported(why)) => {
+                result(CaseVerdict::unplayed(scenario, &Verdict::Unsupported(why)), None)
+            }
             Err(error) => result(CaseVerdict::broken(&scenario.name, &error.to_string()), None),
         }
     }
@@ -182,10 +196,18 @@ impl Suite {
     pub fn judge(&self, case: &Case) -> CaseVerdict {
         let terms = Terms {
             requirements: self.requirements,
-            dictionary: &self.dictionary,
+            dictionaries: &self.dictionaries,
             declared: &self.declared,
             version: self.target.dataplane.version.as_deref(),
+            world: self.target.world,
         };
         verdict::judge(&case.run, &case.dataplane_panics, &terms)
     }
+}
+
+fn dictionary(folder: &Path) -> Result<Dictionary, SuiteError> {
+    let path = folder.join("dictionary.yaml");
+    let text =
+        std::fs::read_to_string(&path).map_err(|source| SuiteError::Read { path: path.clone(), source })?;
+    Dictionary::parse(&text).map_err(|source| SuiteError::Dictionary { path, source })
 }

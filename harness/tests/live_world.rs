@@ -22,7 +22,7 @@ impl Dataplane<LiveNetwork> for None {
     }
 
     async fn start(&self, pod: Pod, _: Seams<LiveNetwork>) -> Result<Never, StartError> {
-        Err(StartError { pod: pod.name, reason: "there are no sidecars here".into() })
+        Err(StartError::Failed { pod: pod.name, reason: "there are no sidecars here".into() })
     }
 }
 

@@ -86,7 +86,7 @@ fn live(process: Process) -> (Suite, RealSockets) {
     let target =
         Target { world: World::Live, dataplane: Party { name: adapter.name.clone(), version }, peer: None };
     let suite = Suite::of(&root(), &adapter.dir, adapter.declared.clone(), target);
-    (suite.unwrap_or_else(|error| panic!("{error}")), RealSockets { tested: Arc::new(process), peer: None })
+    (suite.unwrap_or_else(|error| panic!("{error}")), RealSockets::new(Arc::new(process), None))
 }
 
 /// Plays all cases, some at once.

@@ -34,9 +34,29 @@ pub(super) fn end(failure: Failure) -> End {
     }
 }
 
+/// What the other end asked for, in words, if it is that which failed, and right to ask for in a mesh.
+pub(super) fn beyond(error: &io::Error) -> Option<&'static str> {
+    use rustls::PeerMisbehaved::ServerNameMustContainOneHostName;
+    match error.get_ref()?.downcast_ref()? {
+        // Kuma's names of services by tag, `backend{mesh=default}`.
+        rustls::Error::PeerMisbehaved(ServerNameMustContainOneHostName) => {
+            Some("its TLS takes no server name that is no DNS name, as that of a service by tag")
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_only_this_tls_refuses_are_known() {
+        let refused = rustls::PeerMisbehaved::ServerNameMustContainOneHostName;
+        assert!(beyond(&io::Error::other(rustls::Error::PeerMisbehaved(refused))).is_some());
+        let other = rustls::Error::AlertReceived(rustls::AlertDescription::UnrecognisedName);
+        assert_eq!(beyond(&io::Error::other(other)), None);
+    }
 
     #[test]
     fn tls_errors_are_known_by_their_cause() {

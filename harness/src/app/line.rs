@@ -124,6 +124,9 @@ impl<S> Line<S> {
     pub fn handshake_failed(&mut self, mesh: bool, error: &io::Error) {
         self.end = Some(failure::end(failure::failure(error)));
         self.see(Seen::HandshakeFailed { mesh, error: error.to_string() });
+        if let Some(what) = failure::beyond(error) {
+            self.see(Seen::Beyond { what: what.to_owned() });
+        }
         self.settle(false);
     }
 

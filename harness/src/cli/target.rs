@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::{BAD_INPUT, BROKEN, colours, complain};
 use crate::dataplane::adapter::Adapter;
+use crate::dataplane::declared::Declared;
 use crate::dataplane::process::Process;
 use crate::dataplane::reference::Reference;
 use crate::language::World;
@@ -88,22 +89,24 @@ impl Target {
             other => other,
         };
         match (self.world(), self.dataplane.as_str(), peer) {
-            (World::Sim, REFERENCE, Peer::Same) => {
-                let suite =
-                    Suite::open(root, REFERENCE).map_err(|error| complain(&error.to_string(), BROKEN))?;
-                Ok(Bench { suite, player: Box::new(Simulator(Arc::new(Reference))) })
+            (World::Sim, REFERENCE, Peer::Same) => simulated(root, suite::Target::default()),
+            (World::Sim, REFERENCE, Peer::Scripted) => {
+                simulated(root, suite::Target { peer: Some(Party::scripted()), ..suite::Target::default() })
             }
-            (World::Live, _, Peer::Same) => self.live(root, None),
-            (World::Live, _, Peer::Named(name)) => self.live(root, Some(name)),
+            (World::Live, _, _) => self.live(root, peer),
             _ => Err(bad(self.not_to_be_had())),
         }
     }
 
     /// Real sockets, with the programs that adapters name.
-    fn live(&self, root: &Path, peer: Option<&str>) -> Result<Bench, u8> {
+    fn live(&self, root: &Path, peer: &Peer) -> Result<Bench, u8> {
         let bad = |message: String| complain(&message, BAD_INPUT);
         let tested = program(root, &self.dataplane)?;
-        let peer = peer.map(|name| program(root, name)).transpose()?;
+        let scripted = (*peer == Peer::Scripted).then(Party::scripted);
+        let peer = match peer {
+            Peer::Named(name) => Some(program(root, name)?),
+            Peer::Same | Peer::Scripted => None,
+        };
         let party = |process: &Process| {
             let version = process.version().map_err(|error| bad(error.to_string()))?;
             Ok::<_, u8>(Party { name: process.adapter().name.clone(), version })
@@ -111,11 +114,15 @@ impl Target {
         let target = suite::Target {
             world: World::Live,
             dataplane: party(&tested)?,
-            peer: peer.as_deref().map(party).transpose()?,
+            peer: peer.as_deref().map(party).transpose()?.or(scripted),
         };
         let suite = Suite::of(root, &tested.adapter().dir, tested.adapter().declared.clone(), target);
+        let suite = match &peer {
+            Some(peer) => suite.and_then(|suite| suite.beside(&peer.adapter().dir, &peer.adapter().declared)),
+            None => suite,
+        };
         let suite = suite.map_err(|error| complain(&error.to_string(), BROKEN))?;
-        Ok(Bench { suite, player: Box::new(RealSockets { tested, peer }) })
+        Ok(Bench { suite, player: Box::new(RealSockets::new(tested, peer)) })
     }
 
     fn not_to_be_had(&self) -> String {
@@ -125,11 +132,19 @@ impl Target {
             Peer::Named(name) => name,
         };
         format!(
-            "--dataplane {} --peer {peer} --world {} is not to be had\nhelp: in the simulator only --dataplane {REFERENCE} --peer same is; with --world live any dataplane, beside itself or another one",
+            "--dataplane {} --peer {peer} --world {} is not to be had\nhelp: in the simulator only --dataplane {REFERENCE} is, beside itself or --peer scripted; with --world live any dataplane is, also beside another one",
             self.dataplane,
             self.world().word(),
         )
     }
+}
+
+/// The reference dataplane in the simulator.
+fn simulated(root: &Path, target: suite::Target) -> Result<Bench, u8> {
+    let folder = root.join("fixtures/dataplanes").join(REFERENCE);
+    let suite = Suite::of(root, &folder, Declared::reference(), target);
+    let suite = suite.map_err(|error| complain(&error.to_string(), BROKEN))?;
+    Ok(Bench { suite, player: Box::new(Simulator(Arc::new(Reference))) })
 }
 
 /// The program that an adapter names; or the exit code after it was told why it is not to be had.

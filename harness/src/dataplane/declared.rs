@@ -31,6 +31,18 @@ impl Declared {
         Self { features: None, agent: true, resolves_resources: true, known_failures: Vec::new() }
     }
 
+    /// What a pair declares of which `peer`, in its version, is the other one. It is judged on what the first declares; what is known of either may fail.
+    #[must_use]
+    pub fn beside(mut self, peer: &Self, version: Option<&str>) -> Self {
+        let theirs = peer.known_failures.iter().filter(|known| known.is_of(version));
+        let theirs = theirs.map(|known| KnownFailure { versions: None, ..known.clone() });
+        self.known_failures.extend(theirs);
+        for known in &mut self.known_failures {
+            known.may_hold = true;
+        }
+        self
+    }
+
     /// Whether it is judged on a feature of the contract.
     #[must_use]
     pub fn offers(&self, feature: &str) -> bool {
@@ -54,6 +66,9 @@ pub struct KnownFailure {
     /// Versions of the dataplane for which it holds: `>=1.38, <1.41`; all without.
     #[serde(default)]
     pub versions: Option<VersionReq>,
+    /// Beside another dataplane, which may make up for it: no error then if it does not fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_hold: bool,
 }
 
 impl KnownFailure {
@@ -104,6 +119,7 @@ mod tests {
             reason: "It does not.".into(),
             link: None,
             versions: versions.map(|text| text.parse().expect("a range")),
+            may_hold: false,
         }
     }
 

@@ -52,12 +52,23 @@ pub struct Seams<N> {
 
 /// Why a sidecar did not start, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the sidecar of {pod} did not start: {reason}")]
-pub struct StartError {
-    /// The pod.
-    pub pod: String,
-    /// Its words.
-    pub reason: String,
+pub enum StartError {
+    /// It failed.
+    #[error("the sidecar of {pod} did not start: {reason}")]
+    Failed {
+        /// The pod.
+        pod: String,
+        /// Its words.
+        reason: String,
+    },
+    /// Its plan wants what it does not do.
+    #[error("the sidecar of {pod} says that it does not do this: {reason}")]
+    Unsupported {
+        /// The pod.
+        pod: String,
+        /// Its words.
+        reason: String,
+    },
 }
 
 /// A dataplane: starts sidecars.
@@ -89,6 +100,11 @@ pub trait Sidecar: Send + Sync + 'static {
 
     /// Where metrics are served over HTTP: address and path.
     fn metrics(&self) -> Option<(SocketAddr, &str)>;
+
+    /// Whether a question for metrics makes it gather what it shows at the next one.
+    fn gathers_when_asked(&self) -> bool {
+        false
+    }
 
     /// Metrics as text, of one that does not serve them over HTTP; `None`: it has none.
     fn collect(&self) -> impl Future<Output = Option<Result<String, String>>> + Send {

@@ -25,7 +25,7 @@ impl<N: Network> Dataplane<N> for Reference {
 
     async fn start(&self, pod: Pod, seams: Seams<N>) -> Result<ReferenceSidecar, StartError> {
         let name = pod.name.clone();
-        let failed = |reason: String| StartError { pod: name.clone(), reason };
+        let failed = |reason: String| StartError::Failed { pod: name.clone(), reason };
         let sources: Vec<_> = pod.resources.into_iter().map(|(name, text)| Source { name, text }).collect();
         let resources = Resources::parse(&sources).map_err(|error| failed(error.to_string()))?;
         let plan = Plan::resolve(&resources, &pod.name).map_err(|error| failed(error.to_string()))?;

@@ -20,6 +20,7 @@ impl EndCheck {
             side: "client",
             own_tls: scene::client_has_tls(scenario, id),
             began: scene::began(moment, id).map(|(_, at)| at),
+            slack: moment.slack,
             connections: scene::client_connections(moment, id),
         };
         if let Some(missing) = unfinished(moment, "client", id) {
@@ -57,6 +58,7 @@ impl EndCheck {
             side: "app",
             own_tls: scene::app_has_tls(scenario, pod),
             began: step.and_then(|id| scene::began(moment, id)).map(|(_, at)| at),
+            slack: moment.slack,
             connections: scene::app_connections(moment, pod, opener),
         };
         let mut findings = judge.findings();

@@ -3,7 +3,7 @@
 use super::{Answer, Finding, Moment};
 use crate::language::MetricsCheck;
 use crate::language::value::Count;
-use crate::observe::dictionary::DictionaryError;
+use crate::observe::dictionary::{Dictionary, DictionaryError};
 use crate::observe::metrics::Metrics;
 
 impl MetricsCheck {
@@ -35,8 +35,9 @@ impl MetricsCheck {
         if self.valid == Some(false) {
             findings.push(found("metrics.valid", "invalid Prometheus text", "valid text".to_owned()));
         }
+        let dictionary = moment.dictionaries.of(&moment.run.scenario, pod_of(&self.at));
         for (pattern, count) in &self.signals {
-            match judge_signal(moment, &metrics, pattern, count) {
+            match judge_signal(dictionary, &metrics, pattern, count) {
                 Ok(more) => findings.extend(more),
                 Err(error) => return Answer::NotRun(format!("dictionary: {error}")),
             }
@@ -47,14 +48,14 @@ impl MetricsCheck {
 
 /// Judges each signal that a name or pattern stands for.
 fn judge_signal(
-    moment: &Moment<'_>,
+    dictionary: &Dictionary,
     metrics: &Metrics,
     pattern: &str,
     count: &Count,
 ) -> Result<Vec<Finding>, DictionaryError> {
     let mut findings = Vec::new();
-    for name in moment.dictionary.names(pattern)? {
-        let value = moment.dictionary.value(metrics, name)?;
+    for name in dictionary.names(pattern)? {
+        let value = dictionary.value(metrics, name)?;
         if !allows(count, value) {
             let seen = value.map_or_else(|| "no sample".to_owned(), |value| value.to_string());
             let seen = if name == pattern { seen } else { format!("{name}: {seen}") };
@@ -62,6 +63,11 @@ fn judge_signal(
         }
     }
     Ok(findings)
+}
+
+/// The pod of a sidecar, `POD.proxy`.
+fn pod_of(host: &str) -> &str {
+    host.strip_suffix(".proxy").unwrap_or(host)
 }
 
 fn allows(count: &Count, value: Option<f64>) -> bool {

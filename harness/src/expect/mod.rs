@@ -5,6 +5,7 @@
 
 mod app;
 mod bytes;
+mod dictionaries;
 mod ends;
 mod fields;
 mod http;
@@ -19,7 +20,11 @@ mod took;
 pub mod wire;
 pub(crate) mod words;
 
+pub use dictionaries::Dictionaries;
+pub(crate) use scene::{steps, target_pod};
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -77,8 +82,10 @@ pub struct Moment<'a> {
     pub step: Option<&'a str>,
     /// Nothing after this counts: the step's end, or the time when all was quiet.
     pub until: Nanos,
-    /// Signals to metrics of the dataplane under test.
-    pub dictionary: &'a crate::observe::dictionary::Dictionary,
+    /// Signals to metrics, by sidecar.
+    pub dictionaries: &'a Dictionaries,
+    /// How much later than a span of time ends something may come; nothing in virtual time.
+    pub slack: Duration,
 }
 
 /// Something that is not as expected.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Dictionaries;
 use super::{Answer, Finding, Moment, Run};
 use crate::language::Expectation;
 use crate::language::TlsOptions;
@@ -10,14 +11,13 @@ use crate::language::http::{HttpApp, HttpScript, HttpVersion};
 use crate::language::script::Script;
 use crate::language::{ClientScript, ServerScript, Talk};
 use crate::language::{Mesh, Mtls, Pod, ProxyKind, Scenario, Step, Target, Verb};
-use crate::observe::dictionary::Dictionary;
 use crate::observe::observation::{End, Ended, Flow};
 use crate::observe::{Nanos, Observation, Role, Seen};
 
 /// A run of a scenario with the pods `web` and `backend`, and steps in which `web` calls `backend`.
 pub(crate) struct Story {
     pub(crate) run: Run,
-    dictionary: Dictionary,
+    dictionaries: Dictionaries,
     now: Nanos,
 }
 
@@ -51,7 +51,7 @@ impl Story {
             scrapes: Vec::new(),
             sockets: Vec::new(),
         };
-        Self { run, dictionary: Dictionary::default(), now: 0 }
+        Self { run, dictionaries: Dictionaries::default(), now: 0 }
     }
 
     /// Client and app bring TLS of their own.
@@ -112,7 +112,7 @@ impl Story {
             Some(_) => self.run.observations.iter().find(ended).map_or(Nanos::MAX, |o| o.at),
             None => Nanos::MAX,
         };
-        Moment { run: &self.run, step, until, dictionary: &self.dictionary }
+        Moment { run: &self.run, step, until, dictionaries: &self.dictionaries, slack: Duration::ZERO }
     }
 
     /// One whole call in step `id`: `forth` from client to app, `back` from app to client, ended by both in order.
@@ -206,5 +206,5 @@ pub(crate) fn only(answer: Answer) -> Finding {
 /// An expectation of these checks.
 pub(crate) fn expectation(checks: Vec<crate::language::Check>, proves: &[&str]) -> Expectation {
     let proves = proves.iter().map(|clause| (*clause).to_owned()).collect();
-    Expectation { checks, proves, level: None, line: 7 }
+    Expectation { checks, proves, level: None, line: 7, not_run: None }
 }

@@ -20,7 +20,7 @@ impl TookCheck {
             return Answer::Judged(vec![finding("took", expected, "it only ended", None)]);
         };
         let took = ended.saturating_sub(began);
-        if within(&self.span, took) {
+        if within(&self.span, took, moment.slack) {
             return Answer::Judged(Vec::new());
         }
         let (expected, found) = (words::span(&self.span), words::nanos(took));

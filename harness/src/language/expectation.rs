@@ -17,6 +17,8 @@ pub struct Expectation {
     pub level: Option<Level>,
     /// Line of the scenario file, from 1.
     pub line: u32,
+    /// Why it cannot be judged where it is played, if so.
+    pub not_run: Option<String>,
 }
 
 /// How binding an expectation is.

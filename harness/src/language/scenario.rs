@@ -126,6 +126,19 @@ impl Scenario {
         self.pods.iter().find(|pod| pod.name == name)
     }
 
+    /// Whether clients of `pod` call somebody.
+    #[must_use]
+    pub fn calls(&self, pod: &str) -> bool {
+        fn any(steps: &[Step], pod: &str) -> bool {
+            steps.iter().any(|step| match &step.verb {
+                Verb::Talk { from, .. } => from == pod,
+                Verb::Parallel(inner) => any(inner, pod),
+                _ => false,
+            })
+        }
+        any(&self.steps, pod)
+    }
+
     /// The name of the host that the app of `pod` is on: its own, or that of the pod it is within.
     #[must_use]
     pub fn host<'a>(&'a self, pod: &'a str) -> &'a str {

@@ -9,7 +9,7 @@ use super::network::LiveNetwork;
 use crate::dataplane::plan::Plan;
 use crate::dataplane::process::{Process, ProcessSidecar};
 use crate::dataplane::{Dataplane, Pod, Seams, StartError};
-use crate::language::{Scenario, Step, Verb};
+use crate::language::Scenario;
 
 /// The programs of one case.
 #[derive(Debug)]
@@ -26,8 +26,7 @@ impl Processes {
     /// `tested` stands beside each pod that calls, and `peer`, if there is one, beside the others. Their files go below `dir`.
     #[must_use]
     pub fn new(tested: Arc<Process>, peer: Option<Arc<Process>>, scenario: &Scenario, dir: PathBuf) -> Self {
-        let callers = callers(&scenario.steps);
-        let only_called = scenario.pods.iter().map(|pod| &pod.name).filter(|pod| !callers.contains(*pod));
+        let only_called = scenario.pods.iter().map(|pod| &pod.name).filter(|pod| !scenario.calls(pod));
         let peer = peer.map(|peer| (peer, only_called.cloned().collect()));
         Self { tested, peer, dir, starts: AtomicU32::new(0) }
     }
@@ -40,16 +39,6 @@ impl Processes {
     }
 }
 
-/// Pods whose clients call somebody.
-fn callers(steps: &[Step]) -> BTreeSet<String> {
-    let of = |step: &Step| match &step.verb {
-        Verb::Talk { from, .. } => BTreeSet::from([from.clone()]),
-        Verb::Parallel(inner) => callers(inner),
-        _ => BTreeSet::new(),
-    };
-    steps.iter().flat_map(of).collect()
-}
-
 impl Dataplane<LiveNetwork> for Processes {
     type Sidecar = ProcessSidecar;
 
@@ -59,7 +48,8 @@ impl Dataplane<LiveNetwork> for Processes {
 
     async fn start(&self, pod: Pod, seams: Seams<LiveNetwork>) -> Result<ProcessSidecar, StartError> {
         let plan = Plan::resolve(&pod.resources, &pod.name);
-        let plan = plan.map_err(|error| StartError { pod: pod.name.clone(), reason: error.to_string() })?;
+        let plan =
+            plan.map_err(|error| StartError::Failed { pod: pod.name.clone(), reason: error.to_string() })?;
         // One that comes back begins anew: what it wrote before stays.
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let dir = self.dir.join(format!("{}-{start}", pod.name));

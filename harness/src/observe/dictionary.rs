@@ -74,15 +74,17 @@ impl Dictionary {
     pub fn value(&self, metrics: &Metrics, signal: &str) -> Result<Option<f64>, DictionaryError> {
         let how = self.signals.get(signal).ok_or_else(|| DictionaryError::Unknown(signal.to_owned()))?;
         let mut sum = None;
-        let bears = |sample: &Sample, (name, pattern): (&String, &String)| {
-            sample.label(name).is_some_and(|value| glob(pattern, value))
-        };
-        let counts = |sample: &&Sample| !self.without.iter().any(|without| bears(sample, without));
+        let counts = |sample: &&Sample| !bears_any(sample, &self.without);
         for sample in metrics.samples().filter(counts).filter(|sample| how.takes(sample)) {
             *sum.get_or_insert(0.0) += sample.value;
         }
         Ok(sum)
     }
+}
+
+/// Whether a sample bears one of these labels, whose values may contain `*`.
+pub(crate) fn bears_any(sample: &Sample, labels: &IndexMap<String, String>) -> bool {
+    labels.iter().any(|(name, pattern)| sample.label(name).is_some_and(|value| glob(pattern, value)))
 }
 
 impl Signal {

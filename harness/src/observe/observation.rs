@@ -70,6 +70,11 @@ pub enum Seen {
         /// In words, e.g. `received fatal alert: CertificateUnknown`.
         error: String,
     },
+    /// What the other end asked for is beyond the apps of the harness: the run shows nothing of the dataplane.
+    Beyond {
+        /// What, in words.
+        what: String,
+    },
     /// Bytes were handed to the connection (inside TLS, if any). Adjacent ones at one instant are merged.
     Sent {
         /// How many.

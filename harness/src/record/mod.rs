@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::dataplane::declared::Declared;
-use crate::observe::dictionary::Dictionary;
+use crate::expect::Dictionaries;
 use crate::scenario::Diagnostics;
 use crate::sim::capture::TraceHash;
 use crate::suite::Target;
@@ -71,8 +71,8 @@ struct Head {
     panics: Vec<String>,
     /// What the dataplane said of itself.
     declared: Declared,
-    /// Signals to its metrics.
-    dictionary: Dictionary,
+    /// Signals to metrics, by sidecar.
+    dictionaries: Dictionaries,
 }
 
 /// Why a record cannot be judged.

@@ -1,5 +1,6 @@
 //! From a folder to a verdict.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,7 +77,8 @@ impl Record {
         let run = match head.unjudged {
             Some(_) => None,
             None => Some(Run {
-                scenario: scenario.clone(),
+                // What could be played then can be now.
+                scenario: head.target.meant(&scenario).unwrap_or(Cow::Borrowed(&scenario)).into_owned(),
                 observations: observations(&folder.join(OBSERVATIONS))?,
                 wire: file(&folder.join(WIRE))?,
                 scrapes: file(&folder.join(SCRAPES))?,
@@ -114,9 +116,10 @@ impl Record {
         };
         let terms = Terms {
             requirements,
-            dictionary: &head.dictionary,
+            dictionaries: &head.dictionaries,
             declared: &head.declared,
             version: target.dataplane.version.as_deref(),
+            world: target.world,
         };
         let verdict = verdict::judge(&run, &head.panics, &terms);
         let unknown = TraceHash { packets: String::new(), schedule: String::new(), count: 0 };

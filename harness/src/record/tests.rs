@@ -85,6 +85,7 @@ fn a_record_is_judged_as_the_run_was() {
         reason: "It is known.".into(),
         link: None,
         versions: None,
+        may_hold: false,
     }];
     for case in cases(CASES) {
         let (result, folder) = recorded(below.path(), &suite, &case);

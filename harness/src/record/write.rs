@@ -47,7 +47,7 @@ pub fn write(below: &Path, suite: &Suite, scenario: &Scenario, result: &CaseResu
         hash: result.case.as_ref().map(|case| case.hash.clone()),
         panics: result.case.as_ref().map(|case| case.dataplane_panics.clone()).unwrap_or_default(),
         declared: suite.declared.clone(),
-        dictionary: suite.dictionary.clone(),
+        dictionaries: suite.dictionaries.clone(),
     };
     // The last: what has it is whole.
     json_file(&folder.join(HEAD), &head)?;

@@ -1,11 +1,11 @@
 //! Plays cases on real sockets, with programs beside the pods.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Player;
 use crate::dataplane::process::Process;
 use crate::language::Scenario;
-use crate::live::play;
+use crate::live::play::{self, LiveError};
 use crate::live::processes::Processes;
 use crate::sim::capture::TraceHash;
 use crate::sim::run::Config;
@@ -14,21 +14,34 @@ use crate::world::simulated::{Case, CaseError};
 /// Plays cases on real sockets: `tested` beside pods that call, `peer` (or the same) beside those that are only called.
 #[derive(Debug)]
 pub struct RealSockets {
-    /// The dataplane that is judged.
-    pub tested: Arc<Process>,
-    /// Another one.
-    pub peer: Option<Arc<Process>>,
+    tested: Arc<Process>,
+    peer: Option<Arc<Process>>,
+    /// One case of those with very many connections at a time: this process may not have the sockets for two.
+    large: Mutex<()>,
+}
+
+impl RealSockets {
+    /// `tested` is judged; `peer` is another dataplane.
+    #[must_use]
+    pub fn new(tested: Arc<Process>, peer: Option<Arc<Process>>) -> Self {
+        Self { tested, peer, large: Mutex::new(()) }
+    }
 }
 
 impl Player for RealSockets {
     fn play(&self, scenario: &Scenario, config: &Config) -> Result<Case, CaseError> {
         let failed = |error: &dyn std::fmt::Display| CaseError::Live(error.to_string());
+        let alone = || self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = scenario.large.then(alone);
         // Gone when the case is over, with all that its sidecars wrote.
         let dir = tempfile::Builder::new().prefix("conform-").tempdir().map_err(|error| failed(&error))?;
         let peer = self.peer.clone();
         let processes = Processes::new(Arc::clone(&self.tested), peer, scenario, dir.path().to_owned());
         let played = play::play(scenario, Arc::new(processes), config.seed, config.capture_bound);
-        let live = played.map_err(|error| failed(&error))?;
+        let live = played.map_err(|error| match error {
+            LiveError::SetUp(error) => error.into(),
+            other => failed(&other),
+        })?;
         let count = u64::try_from(live.capture.packets.len()).unwrap_or(u64::MAX);
         Ok(Case {
             run: live.run,

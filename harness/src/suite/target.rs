@@ -1,10 +1,13 @@
 //! Who is judged, beside whom, and where.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::language::World;
+use super::{SCRIPTED, stand_in};
+use crate::language::{Scenario, World};
+use crate::verdict::Verdict;
 
 /// What cases are played against, and in which world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,19 @@ impl Default for Target {
 }
 
 impl Target {
+    /// A case as it is played against this target.
+    ///
+    /// # Errors
+    /// It is not: [`Verdict::NotRun`].
+    pub fn meant<'a>(&self, scenario: &'a Scenario) -> Result<Cow<'a, Scenario>, Verdict> {
+        match &self.peer {
+            Some(peer) if peer.name == SCRIPTED => {
+                stand_in(scenario).map(Cow::Owned).map_err(Verdict::NotRun)
+            }
+            _ => Ok(Cow::Borrowed(scenario)),
+        }
+    }
+
     /// Whether it is what `conform run` plays without being told.
     #[must_use]
     pub fn is_usual(&self) -> bool {

@@ -4,9 +4,10 @@
 //! is scripted in bytes, traffic round a sidecar, endpoints that share a service or a sidecar take a rule away; faults, failures and retries leave only its inequality.
 
 use super::{AlwaysVerdict, Verdict};
-use crate::expect::{Finding, Run, words};
+use crate::expect::{Dictionaries, Finding, Run, words};
+use crate::kuma::Resource;
 use crate::language::{ProxyKind, Scenario};
-use crate::observe::dictionary::{Dictionary, DictionaryError};
+use crate::observe::dictionary::DictionaryError;
 use books::{Books, Call, Way};
 
 mod books;
@@ -23,8 +24,8 @@ const RETRIES: &str = "http.upstream.retries";
 const CONNECTIONS: &str = "tcp.connections";
 
 /// Compares the books of a run. Not run where the dictionary lacks a signal that a rule needs.
-pub(super) fn judge(run: &Run, dictionary: &Dictionary) -> AlwaysVerdict {
-    let books = Books::of(run, dictionary);
+pub(super) fn judge(run: &Run, dictionaries: &Dictionaries) -> AlwaysVerdict {
+    let books = Books::of(run, dictionaries);
     let mut findings = Vec::new();
     let mut lacking = None;
     let mut note = |answer: Result<Option<Finding>, DictionaryError>| match answer {
@@ -58,9 +59,7 @@ pub(super) fn judge(run: &Run, dictionary: &Dictionary) -> AlwaysVerdict {
 
 /// Whether resources that are taken verbatim may change which service speaks what.
 fn names_services_itself(scenario: &Scenario) -> bool {
-    let kinds = ["type: Dataplane", "type: MeshService", "type: MeshHTTPRoute", "type: MeshTCPRoute"];
-    let mut lines = scenario.resources.iter().flat_map(|text| text.lines());
-    lines.any(|line| kinds.contains(&line.trim_end()))
+    scenario.resources.iter().any(|text| Resource::read(text).names_services())
 }
 
 /// A client gets no more answers than it made requests.

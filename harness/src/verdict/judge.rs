@@ -1,14 +1,15 @@
 //! All expectations of a run at their moments, clause by clause.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 
 use super::support::{joined, unsupported};
 use super::{AlwaysVerdict, CaseVerdict, ExpectationVerdict, NO_PANIC, QUIET, Verdict, worsen};
 use super::{agree, always, known};
 use crate::dataplane::declared::Declared;
-use crate::expect::{Answer, Finding, Moment, Run, scene, words};
-use crate::language::{Expectation, Level};
-use crate::observe::dictionary::Dictionary;
+use crate::expect::{Answer, Dictionaries, Finding, Moment, Run, scene, words};
+use crate::language::{Expectation, Level, World};
 use crate::observe::{Nanos, Seen};
 use crate::requirements::{Binding, Requirements};
 
@@ -17,13 +18,18 @@ use crate::requirements::{Binding, Requirements};
 pub struct Terms<'a> {
     /// The contract. A clause that it does not have binds like a must.
     pub requirements: &'a Requirements,
-    /// Signals to metrics of the dataplane.
-    pub dictionary: &'a Dictionary,
+    /// Signals to metrics, by sidecar.
+    pub dictionaries: &'a Dictionaries,
     /// What the dataplane says of itself.
     pub declared: &'a Declared,
     /// Its version, as it tells it; known failures may be limited to some.
     pub version: Option<&'a str>,
+    /// The world in which it was played.
+    pub world: World,
 }
+
+/// How much later than it should something may come in real time: apps, sidecars and relays of many worlds share the machine.
+const LATE: Duration = Duration::from_millis(1500);
 
 impl Terms<'_> {
     fn level(&self, clause: &str) -> Level {
@@ -42,11 +48,14 @@ impl Terms<'_> {
 /// Judges a run; `panics` are those of the dataplane's tasks, with their backtraces.
 #[must_use]
 pub fn judge(run: &Run, panics: &[String], terms: &Terms<'_>) -> CaseVerdict {
-    let moments = moments(run, terms.dictionary);
+    if let Some(what) = beyond(run) {
+        return CaseVerdict::unplayed(&run.scenario, &Verdict::NotRun(what));
+    }
+    let moments = moments(run, terms);
     let mut judged: Vec<_> =
         moments.iter().map(|(moment, expectation)| expectation_of(moment, expectation, terms)).collect();
     let mut always = always::judge(run);
-    always.push(agree::judge(run, terms.dictionary));
+    always.push(agree::judge(run, terms.dictionaries));
     always.push(no_panic(panics));
     known::apply(&run.scenario.name, &mut judged, &mut always, terms);
     let mut clauses = IndexMap::new();
@@ -60,6 +69,14 @@ pub fn judge(run: &Run, panics: &[String], terms: &Terms<'_>) -> CaseVerdict {
     );
     let took = run.observations.iter().map(|observation| observation.at).max().unwrap_or(0);
     CaseVerdict { name: run.scenario.name.clone(), verdict, took, expectations, always, clauses }
+}
+
+/// What the dataplane asked for that no app of the harness can do.
+fn beyond(run: &Run) -> Option<String> {
+    run.observations.iter().find_map(|observation| match &observation.seen {
+        Seen::Beyond { what } => Some(what.clone()),
+        _ => None,
+    })
 }
 
 /// An expectation while its clauses may still be excused.
@@ -134,8 +151,13 @@ fn expectation_of(moment: &Moment<'_>, expectation: &Expectation, terms: &Terms<
 }
 
 /// All expectations with the moments at which they are judged.
-fn moments<'a>(run: &'a Run, dictionary: &'a Dictionary) -> Vec<(Moment<'a>, &'a Expectation)> {
-    let at = |step: Option<&'a str>, until| Moment { run, step, until, dictionary };
+fn moments<'a>(run: &'a Run, terms: &Terms<'a>) -> Vec<(Moment<'a>, &'a Expectation)> {
+    let slack = match terms.world {
+        World::Sim => Duration::ZERO,
+        World::Live => LATE,
+    };
+    let dictionaries = terms.dictionaries;
+    let at = |step: Option<&'a str>, until| Moment { run, step, until, dictionaries, slack };
     let mut all = Vec::new();
     for step in scene::steps(&run.scenario) {
         let seen = |wanted: Seen| {
@@ -165,6 +187,9 @@ fn time_of(run: &Run, wanted: impl Fn(&crate::observe::Observation) -> bool) -> 
 
 /// Findings of all checks, and the first reason why one could not be judged.
 fn evaluate(moment: &Moment<'_>, expectation: &Expectation) -> (Vec<Finding>, Option<String>) {
+    if expectation.not_run.is_some() {
+        return (Vec::new(), expectation.not_run.clone());
+    }
     let mut findings = Vec::new();
     let mut not_run = None;
     for check in &expectation.checks {

@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::dataplane::declared::Declared;
+use crate::expect::Dictionaries;
 use crate::expect::SocketCount;
 use crate::expect::testing::{Story, connected, expectation, totals};
 use crate::language::value::{Count, Match};
-use crate::language::{Check, EndCheck, Expectation, MetricsCheck};
+use crate::language::{Check, EndCheck, Expectation, MetricsCheck, World};
 use crate::observe::Seen;
-use crate::observe::dictionary::Dictionary;
 use crate::observe::observation::{End, Ended};
 use crate::requirements::Requirements;
 
@@ -40,8 +40,14 @@ fn contract() -> Requirements {
 }
 
 fn judged_by(story: &Story, declared: &Declared, version: Option<&str>) -> CaseVerdict {
-    let (requirements, dictionary) = (contract(), Dictionary::default());
-    let terms = Terms { requirements: &requirements, dictionary: &dictionary, declared, version };
+    let (requirements, dictionaries) = (contract(), Dictionaries::default());
+    let terms = Terms {
+        requirements: &requirements,
+        dictionaries: &dictionaries,
+        declared,
+        version,
+        world: World::Sim,
+    };
     judge(&story.run, &[], &terms)
 }
 

@@ -62,13 +62,25 @@ pub enum CaseError {
     Broken(#[from] Broken),
     /// Apps or sidecars did not start.
     #[error(transparent)]
-    SetUp(#[from] SetUpError),
+    SetUp(SetUpError),
     /// A task of an app or of the world panicked.
     #[error("a task of the harness panicked: {0}")]
     Panic(String),
+    /// A sidecar says that it does not do what it was asked for, in its words.
+    #[error("{0}")]
+    Unsupported(String),
     /// The live world failed, in its words.
     #[error("{0}")]
     Live(String),
+}
+
+impl From<SetUpError> for CaseError {
+    fn from(error: SetUpError) -> Self {
+        match error {
+            SetUpError::Failed(_) => Self::SetUp(error),
+            SetUpError::Unsupported(why) => Self::Unsupported(why),
+        }
+    }
 }
 
 /// Plays a scenario against a dataplane in the simulator.
@@ -232,7 +244,7 @@ mod tests {
 
         async fn start(&self, pod: Pod, _: Seams<SimNetwork>) -> Result<Idle, StartError> {
             let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-            left.map(|_| Idle).map_err(|_| StartError { pod: pod.name, reason: "no more".into() })
+            left.map(|_| Idle).map_err(|_| StartError::Failed { pod: pod.name, reason: "no more".into() })
         }
     }
 

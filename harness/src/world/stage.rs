@@ -13,7 +13,7 @@ use super::{Ground, scrape};
 use crate::app::mesh::{MeshCa, MeshIdentity};
 use crate::app::tls::AppTls;
 use crate::app::{Held, Kit, Recorder, Server};
-use crate::dataplane::{self, Dataplane, Sidecar as _};
+use crate::dataplane::{self, Dataplane, Sidecar as _, StartError};
 use crate::expect::{Scrape, SocketCount};
 use crate::kuma;
 use crate::language::{Check, Expectation};
@@ -29,19 +29,38 @@ const QUIET_FOR: Duration = Duration::from_secs(1);
 const RESTLESS: Duration = Duration::from_secs(120);
 /// What a sidecar has to drain once all apps are gone.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
-/// The set-up failed: says nothing about the dataplane's behaviour.
+
+/// Why there is nothing to play: says nothing about the dataplane's behaviour.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the set-up failed: {0}")]
-pub struct SetUpError(String);
+pub enum SetUpError {
+    /// Something did not start.
+    #[error("the set-up failed: {0}")]
+    Failed(String),
+    /// A sidecar says that it does not do what it was asked for.
+    #[error("{0}")]
+    Unsupported(String),
+}
 
 impl SetUpError {
     pub(super) fn new(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 
     /// The same, told with the step that it happened in.
     pub(super) fn in_step(self, id: &str) -> Self {
-        Self(format!("step `{id}`: {}", self.0))
+        match self {
+            Self::Failed(why) => Self::Failed(format!("step `{id}`: {why}")),
+            Self::Unsupported(why) => Self::Unsupported(format!("step `{id}`: {why}")),
+        }
+    }
+}
+
+impl From<StartError> for SetUpError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Failed { .. } => Self::new(error),
+            StartError::Unsupported { .. } => Self::Unsupported(error.to_string()),
+        }
     }
 }
 
@@ -216,9 +235,10 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             // The stage is gone only when the run is over.
             let _ = done.send(dataplane.start(start, seams).await);
         }));
-        let sidecar =
-            started.await.map_err(|_| SetUpError(format!("the sidecar of {pod} panicked at its start")))?;
-        let sidecar = Arc::new(sidecar.map_err(SetUpError::new)?);
+        let sidecar = started
+            .await
+            .map_err(|_| SetUpError::new(format!("the sidecar of {pod} panicked at its start")))?;
+        let sidecar = Arc::new(sidecar?);
         self.ground.sidecar_is_up(pod, sidecar.pid()).map_err(SetUpError::new)?;
         lock(&self.sidecars).insert(pod.to_owned(), sidecar);
         Ok(())
@@ -285,11 +305,8 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         for host in wanted {
             let pod = host.strip_suffix(".proxy").unwrap_or(&host);
             let sidecar = lock(&self.sidecars).get(pod).cloned();
-            let body = match sidecar.as_deref().map(|sidecar| sidecar.metrics()) {
-                Some(Some((address, path))) => {
-                    scrape::scrape(&self.ground.network(crate::sim::topology::WORLD), address, path).await
-                }
-                Some(None) => self.told(sidecar.as_deref()).await,
+            let body = match &sidecar {
+                Some(sidecar) => self.told(sidecar).await,
                 None => Err("it does not run".to_owned()),
             };
             let (at, step) = (self.ground.now(), step.map(str::to_owned));
@@ -297,13 +314,18 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         }
     }
 
-    /// Metrics of a sidecar that does not serve them.
-    async fn told(&self, sidecar: Option<&SidecarOf<D, G>>) -> Result<String, String> {
-        let metrics = match sidecar {
-            Some(sidecar) => sidecar.collect().await,
-            None => None,
+    /// Metrics of a sidecar that runs.
+    async fn told(&self, sidecar: &SidecarOf<D, G>) -> Result<String, String> {
+        let Some((address, path)) = sidecar.metrics() else {
+            return sidecar.collect().await.unwrap_or_else(|| Err("it has no metrics".to_owned()));
         };
-        metrics.unwrap_or_else(|| Err("it has no metrics".to_owned()))
+        let network = self.ground.network(crate::sim::topology::WORLD);
+        if sidecar.gathers_when_asked() {
+            scrape::scrape(&network, address, path).await?;
+            // What that set in motion is over when nothing of it runs any more.
+            self.settle().await;
+        }
+        scrape::scrape(&network, address, path).await
     }
 
     /// Apps end, sidecars drain; then nothing may be left.

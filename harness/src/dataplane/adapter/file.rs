@@ -97,6 +97,8 @@ pub(super) struct Metrics {
     pub(super) path: String,
     #[serde(default)]
     pub(super) port: Option<At<String>>,
+    #[serde(default)]
+    pub(super) twice: bool,
 }
 
 #[derive(Debug, Deserialize)]

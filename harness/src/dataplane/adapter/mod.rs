@@ -12,6 +12,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::declared::Declared;
+use crate::observe::dictionary::Dictionary;
 use crate::scenario::{Diagnostics, Strict};
 
 mod binary;
@@ -56,6 +57,8 @@ pub struct Adapter {
     pub key_log: Option<Inline>,
     /// Whether the program is the dataplane, or drives one.
     pub driver: Driver,
+    /// Samples that its dictionary leaves out, by label. What is wrong with the dictionary, whoever reads its signals tells.
+    pub without: IndexMap<String, String>,
     templates: Templates,
 }
 
@@ -110,6 +113,8 @@ pub struct Metrics {
     pub path: String,
     /// The port; `None`: the admin address'.
     pub port: Option<Inline>,
+    /// It gathers when it is asked, and shows what it gathered when it is asked again.
+    pub twice: bool,
 }
 
 /// How a process is drained.
@@ -139,6 +144,12 @@ pub enum DrainedWhen {
     Exit,
     /// All samples of these metrics are zero.
     Zero(Vec<String>),
+}
+
+/// What the dictionary in a folder leaves out.
+fn without(dir: &Path) -> IndexMap<String, String> {
+    let text = std::fs::read_to_string(dir.join("dictionary.yaml")).unwrap_or_default();
+    Dictionary::parse(&text).map(|dictionary| dictionary.without).unwrap_or_default()
 }
 
 /// A signal to a process.

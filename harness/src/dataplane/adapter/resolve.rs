@@ -33,6 +33,7 @@ pub(super) fn adapter(
     let metrics = written.metrics.map(|metrics| Metrics {
         path: metrics.path,
         port: metrics.port.map(|port| resolver.inline("metrics.port", &port)),
+        twice: metrics.twice,
     });
     let key_log = written.key_log.map(|path| resolver.inline("key_log", &path));
     let files = written.files.iter().map(|(target, name)| {
@@ -77,6 +78,7 @@ pub(super) fn adapter(
         files,
         ready_within,
         metrics,
+        without: super::without(dir),
         key_log,
         driver,
         templates,

@@ -119,7 +119,11 @@ impl StartError {
     /// The same in the words of all dataplanes.
     #[must_use]
     pub fn of(self, pod: &str) -> super::StartError {
-        super::StartError { pod: pod.to_owned(), reason: self.to_string() }
+        let pod = pod.to_owned();
+        match self.unsupported() {
+            Some(reason) => super::StartError::Unsupported { pod, reason },
+            None => super::StartError::Failed { pod, reason: self.to_string() },
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::ready::{gone, request};
 use crate::dataplane::Sidecar;
 use crate::dataplane::adapter::{Adapter, Context, Drain, DrainBy, DrainedWhen, Driver as DriverKind, Life};
 use crate::dataplane::plan::Plan;
+use crate::observe::dictionary::bears_any;
 use crate::observe::metrics::Metrics;
 
 /// Between two scrapes that look whether a drain is over.
@@ -144,7 +145,10 @@ impl ProcessSidecar {
         let metrics = String::from_utf8(answer.body).ok().and_then(|text| Metrics::parse(&text).ok());
         metrics.is_some_and(|metrics| {
             let of_families = metrics.samples().filter(|sample| families.contains(&sample.name));
-            of_families.map(|sample| sample.value).all(|value| value == 0.0)
+            of_families
+                .filter(|sample| !bears_any(sample, &self.adapter.without))
+                .map(|sample| sample.value)
+                .all(|value| value == 0.0)
         })
     }
 
@@ -209,6 +213,10 @@ impl Sidecar for ProcessSidecar {
 
     fn metrics(&self) -> Option<(SocketAddr, &str)> {
         self.metrics.as_ref().map(|(address, path)| (*address, path.as_str()))
+    }
+
+    fn gathers_when_asked(&self) -> bool {
+        self.adapter.metrics.as_ref().is_some_and(|metrics| metrics.twice)
     }
 
     async fn collect(&self) -> Option<Result<String, String>> {

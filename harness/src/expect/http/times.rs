@@ -81,7 +81,7 @@ impl Judge<'_> {
             None => Err("no step to count from".to_owned()),
         });
         let (found, at) = match took {
-            Ok((took, _)) if within(wanted, took) => return,
+            Ok((took, _)) if within(wanted, took, self.moment.slack) => return,
             Ok((took, index)) => (words::nanos(took), index),
             Err(why) => (why, self.exchanges.iter().filter_map(|exchange| exchange.last).max()),
         };
@@ -95,8 +95,8 @@ impl Judge<'_> {
         let mut instants: Vec<Nanos> = seen.clone().filter_map(|request| request.at).collect();
         instants.sort_unstable();
         let gaps: Vec<Nanos> = instants.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
-        let fits =
-            gaps.len() == wanted.len() && wanted.iter().zip(&gaps).all(|(span, gap)| within(span, *gap));
+        let fits = gaps.len() == wanted.len()
+            && wanted.iter().zip(&gaps).all(|(span, gap)| within(span, *gap, self.moment.slack));
         if !fits {
             let expected: Vec<String> = wanted.iter().map(words::span).collect();
             let found: Vec<String> = gaps.iter().map(|gap| words::nanos(*gap)).collect();

@@ -42,7 +42,13 @@ fn judge_all(scrapes: Vec<Scrape>, valid: Option<bool>, signals: &[(&str, Count)
     };
     let signals = signals.iter().map(|(name, count)| ((*name).to_owned(), count.clone())).collect();
     let check = MetricsCheck { at: "web.proxy".into(), valid, signals };
-    check.judge(&Moment { run: &run, step: None, until: 10, dictionary: &dictionary() })
+    check.judge(&Moment {
+        run: &run,
+        step: None,
+        until: 10,
+        dictionaries: &dictionary().into(),
+        slack: Duration::ZERO,
+    })
 }
 
 fn judge(body: &str, signals: &[(&str, Count)]) -> Answer {

@@ -1,14 +1,16 @@
 //! Hand-made runs; each argument passes and fails.
 
+use std::time::Duration;
+
 use rcgen::{CertificateParams, KeyPair, SanType, date_time_ymd};
 
 use super::*;
+use crate::expect::Dictionaries;
 use crate::expect::Run;
 use crate::language::TlsVersion;
 use crate::language::value::Span;
 use crate::language::{Link, Mesh, Mtls, Scenario};
 use crate::observe::Observation;
-use crate::observe::dictionary::Dictionary;
 use crate::observe::wire::{Layer, TlsView};
 
 const WEB: &str = "spiffe://default/web";
@@ -109,8 +111,14 @@ pub(super) fn judge_until(
 ) -> Answer {
     let mut check = check();
     set(&mut check);
-    let dictionary = Dictionary::default();
-    check.judge(&Moment { run: &run(wire), step: None, until, dictionary: &dictionary })
+    let dictionaries = Dictionaries::default();
+    check.judge(&Moment {
+        run: &run(wire),
+        step: None,
+        until,
+        dictionaries: &dictionaries,
+        slack: Duration::ZERO,
+    })
 }
 
 fn is(text: &str) -> Option<Match<String>> {
@@ -315,8 +323,9 @@ fn nothing_after_the_moment_counts() {
     check.step = Some("hello".into());
     check.connections = exactly(1);
     let wire = [120, 160].map(|opened| connection(opened, plain("x"))).to_vec();
-    let (run, dictionary) = (run(wire), Dictionary::default());
-    let moment = |until| Moment { run: &run, step: None, until, dictionary: &dictionary };
+    let (run, dictionaries) = (run(wire), Dictionaries::default());
+    let moment =
+        |until| Moment { run: &run, step: None, until, dictionaries: &dictionaries, slack: Duration::ZERO };
     assert_eq!(check.judge(&moment(150)), Answer::Judged(Vec::new()));
     assert_ne!(check.judge(&moment(500)), Answer::Judged(Vec::new()));
 }
@@ -332,8 +341,13 @@ fn no_connection_is_a_finding_where_one_is_described() {
 
 #[test]
 fn links_that_are_looked_at() {
-    let expect =
-        || Expectation { checks: vec![Check::Wire(check())], proves: Vec::new(), level: None, line: 1 };
+    let expect = || Expectation {
+        checks: vec![Check::Wire(check())],
+        proves: Vec::new(),
+        level: None,
+        line: 1,
+        not_run: None,
+    };
     let step = |verb, expect| Step { id: "step".into(), after: Duration::ZERO, verb, expect };
     let (here, there) = (link(), Link { from: link().to, to: link().from });
     let plain = || run(Vec::new()).scenario;

@@ -61,7 +61,13 @@ impl Resolver<'_> {
                 .push(problem.label("not in fixtures/requirements.yaml").did_you_mean(&clause.value, known));
         }
         let proves = value.proves.unwrap_or_default().into_iter().map(|clause| clause.value).collect();
-        Expectation { checks, proves, level: value.level.map(level), line: self.line(span.start) }
+        Expectation {
+            checks,
+            proves,
+            level: value.level.map(level),
+            line: self.line(span.start),
+            not_run: None,
+        }
     }
 
     /// The step a check of a talk is about. `Err(())` after an error.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::has_sidecar;
-use crate::expect::{Run, scene};
+use crate::expect::{Dictionaries, Run, scene};
 use crate::language::{Pod, ServerScript, Talk, Target, Verb};
-use crate::observe::dictionary::{Dictionary, DictionaryError};
+use crate::observe::dictionary::DictionaryError;
 use crate::observe::metrics::Metrics;
 use crate::observe::observation::HttpEvent;
 use crate::observe::{Role, Seen};
@@ -66,7 +66,7 @@ impl Exchange {
 #[derive(Debug)]
 pub(super) struct Books<'a> {
     run: &'a Run,
-    dictionary: &'a Dictionary,
+    dictionaries: &'a Dictionaries,
     calls: Vec<Call<'a>>,
     /// What clients saw, by step, connection and number.
     at_clients: BTreeMap<(&'a str, u32, u32), Exchange>,
@@ -77,10 +77,10 @@ pub(super) struct Books<'a> {
 }
 
 impl<'a> Books<'a> {
-    pub(super) fn of(run: &'a Run, dictionary: &'a Dictionary) -> Self {
+    pub(super) fn of(run: &'a Run, dictionaries: &'a Dictionaries) -> Self {
         let mut books = Self {
             run,
-            dictionary,
+            dictionaries,
             calls: calls(run),
             at_clients: BTreeMap::new(),
             at_apps: BTreeMap::new(),
@@ -225,7 +225,8 @@ impl<'a> Books<'a> {
     /// What the sidecar of a pod that is alive counted; what it never counted is none.
     pub(super) fn value(&self, pod: &str, signal: &str) -> Result<u64, DictionaryError> {
         let Some(metrics) = self.metrics.get(pod) else { return Ok(0) };
-        let value = self.dictionary.value(metrics, signal)?.unwrap_or_default();
+        let dictionary = self.dictionaries.of(&self.run.scenario, pod);
+        let value = dictionary.value(metrics, signal)?.unwrap_or_default();
         // A count that is no count fails every comparison but the one with a true number.
         Ok(format!("{value:.0}").parse().unwrap_or(u64::MAX))
     }

@@ -6,6 +6,7 @@ use crate::language::{
     ClientScript, Condition, Direction, Fault, Link, ServerScript, Step, Talk, Target, Verb, When,
 };
 use crate::observe::Seen;
+use crate::observe::dictionary::Dictionary;
 use crate::observe::observation::{HttpEvent, RequestHead, ResponseHead};
 
 fn dictionary() -> Dictionary {
@@ -49,7 +50,7 @@ fn shows(story: &mut Story, pod: &str, counts: &[(&str, u64)]) {
 
 /// The signals and sidecars of the findings.
 fn told(story: &Story) -> Vec<String> {
-    judge(&story.run, &dictionary()).findings.into_iter().map(|finding| finding.what).collect()
+    judge(&story.run, &dictionary().into()).findings.into_iter().map(|finding| finding.what).collect()
 }
 
 /// Three requests, counted so at the caller's and the callee's sidecar.
@@ -63,7 +64,7 @@ fn counted(statuses: &[u16], caller: [u64; 2], callee: [u64; 2]) -> Story {
 #[test]
 fn equal_books_agree() {
     let story = counted(&[200, 404, 200], [3, 3], [3, 3]);
-    assert_eq!(judge(&story.run, &dictionary()).verdict, Verdict::Pass);
+    assert_eq!(judge(&story.run, &dictionary().into()).verdict, Verdict::Pass);
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn each_count_is_compared() {
 
 #[test]
 fn findings_name_both_numbers() {
-    let judged = judge(&counted(&[200; 3], [2, 3], [3, 3]).run, &dictionary());
+    let judged = judge(&counted(&[200; 3], [2, 3], [3, 3]).run, &dictionary().into());
     assert_eq!(judged.verdict, Verdict::Fail);
     assert_eq!(judged.findings[0].expected, "3, as many as clients of web made");
     assert_eq!(judged.findings[0].found, "2 counted at web.proxy");
@@ -143,7 +144,7 @@ fn an_answer_too_many_shows() {
 #[test]
 fn without_the_signals_it_is_not_run() {
     let story = counted(&[200], [1, 1], [1, 1]);
-    let judged = judge(&story.run, &Dictionary::default());
+    let judged = judge(&story.run, &Dictionaries::default());
     assert!(matches!(judged.verdict, Verdict::NotRun(_)), "{judged:?}");
 }
 

@@ -15,6 +15,7 @@ fn knows(clause: &str, cases: &str) -> Declared {
         reason: "It never does.".into(),
         link: Some("https://example.com/1".into()),
         versions: Some(">=1.38, <1.41".parse().expect("a range")),
+        may_hold: false,
     };
     Declared { known_failures: vec![known], ..Declared::reference() }
 }
@@ -165,4 +166,25 @@ fn entries_about_nothing_are_told() {
         let told = told(clause, pattern);
         assert!(told.len() == 1 && told[0].contains(words), "{told:?}");
     }
+}
+
+#[test]
+fn what_is_known_of_either_of_a_pair_may_fail_and_may_hold() {
+    let pair = proxy().beside(&knows("M-1", "*"), Some("1.40.0"));
+    assert_eq!(pair.features, proxy().features, "what the judged one declares");
+    let judged = judged_by(&story(vec![bad(&["M-1"])]), &pair, None);
+    assert_eq!(judged.clauses["M-1"], known());
+    assert_eq!(judged_by(&story(vec![good(&["M-1"])]), &pair, None).clauses["M-1"], Verdict::Pass);
+    // Of another version nothing is known.
+    let other = proxy().beside(&knows("M-1", "*"), Some("1.41.0"));
+    assert_eq!(judged_by(&story(vec![bad(&["M-1"])]), &other, None).clauses["M-1"], Verdict::Fail);
+}
+
+#[test]
+fn a_run_in_which_the_harness_could_not_play_on_shows_nothing() {
+    let mut story = story(vec![bad(&["M-1"]), good(&["M-1"])]);
+    story.client("call", 0, Seen::Beyond { what: "magic".into() });
+    let judged = verdict_of(&story);
+    assert_eq!(judged.verdict, Verdict::NotRun("magic".into()));
+    assert_eq!(judged.clauses["M-1"], Verdict::NotRun("magic".into()));
 }
