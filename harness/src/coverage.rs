@@ -159,7 +159,14 @@ mod tests {
     fn result(name: &str, clauses: &[(&str, Verdict)]) -> CaseResult {
         let mut verdict = CaseVerdict::broken(name, "made by hand");
         verdict.clauses = clauses.iter().map(|(id, verdict)| ((*id).to_owned(), verdict.clone())).collect();
-        CaseResult { seed: 0, target: std::sync::Arc::default(), verdict, case: None, record: None }
+        CaseResult {
+            seed: 0,
+            target: std::sync::Arc::default(),
+            verdict,
+            case: None,
+            record: None,
+            files: None,
+        }
     }
 
     fn bug(clause: &str, proven: bool) -> Bug {

@@ -7,8 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tempfile::TempDir;
+
 use crate::dataplane::Dataplane;
 use crate::dataplane::declared::Declared;
+use crate::dataplane::process::Ward;
 use crate::expect::Dictionaries;
 use crate::language::Scenario;
 use crate::observe::dictionary::{Dictionary, DictionaryError};
@@ -29,10 +32,41 @@ pub use target::{Party, REFERENCE, Target};
 /// Plays cases: one dataplane in one world.
 pub trait Player: Send + Sync {
     /// Plays one case.
+    fn play(&self, scenario: &Scenario, config: &Config) -> Played;
+}
+
+/// What a case leaves.
+#[derive(Debug)]
+pub struct Played {
+    /// What was seen. The harness failed, else; never the dataplane's fault but for a sidecar that does not start.
+    pub case: Result<Case, CaseError>,
+    /// What processes were given and wrote: a folder for each sidecar.
+    pub files: Option<RunFolder>,
+}
+
+/// A folder for the sidecars of one run: gone when it is dropped, or with this process, even if that is killed.
+#[derive(Debug)]
+pub struct RunFolder {
+    dir: TempDir,
+    _ward: Ward,
+}
+
+impl RunFolder {
+    /// A new one, where the system keeps such folders.
     ///
     /// # Errors
-    /// The harness failed, see [`CaseError`]; never the dataplane's fault but for a sidecar that does not start.
-    fn play(&self, scenario: &Scenario, config: &Config) -> Result<Case, CaseError>;
+    /// Those of the file system.
+    pub fn new() -> io::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("conform-").tempdir()?;
+        let _ward = Ward::folder(dir.path());
+        Ok(Self { dir, _ward })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
 }
 
 /// Plays cases in the simulator, with a dataplane that runs in this process.
@@ -40,8 +74,8 @@ pub trait Player: Send + Sync {
 pub struct Simulator<D>(pub Arc<D>);
 
 impl<D: Dataplane<SimNetwork>> Player for Simulator<D> {
-    fn play(&self, scenario: &Scenario, config: &Config) -> Result<Case, CaseError> {
-        simulated::play(scenario, Arc::clone(&self.0), config)
+    fn play(&self, scenario: &Scenario, config: &Config) -> Played {
+        Played { case: simulated::play(scenario, Arc::clone(&self.0), config), files: None }
     }
 }
 
@@ -97,11 +131,14 @@ pub struct CaseResult {
     pub case: Option<Box<Case>>,
     /// The folder of its record, if it was recorded.
     pub record: Option<PathBuf>,
+    /// What its processes were given and wrote, until it was recorded or forgotten.
+    pub files: Option<Arc<RunFolder>>,
 }
 
 impl CaseResult {
     /// Lets go of what nobody asks for after a pass: thousands fit into memory only without their packets.
     pub fn forget_if_passed(&mut self) {
+        self.files = None;
         if self.verdict.verdict == Verdict::Pass
             && let Some(case) = &mut self.case
         {
@@ -168,18 +205,21 @@ impl Suite {
             verdict,
             case,
             record: None,
+            files: None,
         };
         let meant = match self.plays(scenario).and_then(|()| self.target.meant(scenario)) {
             Ok(meant) => meant,
             Err(why) => return result(CaseVerdict::unplayed(scenario, &why), None),
         };
-        match player.play(&meant, config) {
+        let played = player.play(&meant, config);
+        let result = match played.case {
             Ok(case) => result(self.judge(&case), Some(Box::new(case))),
             Err(CaseError::Unsupported(why)) => {
                 result(CaseVerdict::unplayed(scenario, &Verdict::Unsupported(why)), None)
             }
             Err(error) => result(CaseVerdict::broken(&scenario.name, &error.to_string()), None),
-        }
+        };
+        CaseResult { files: played.files.map(Arc::new), ..result }
     }
 
     /// Whether a case is played at all.

@@ -35,7 +35,8 @@ impl Declared {
     #[must_use]
     pub fn beside(mut self, peer: &Self, version: Option<&str>) -> Self {
         let theirs = peer.known_failures.iter().filter(|known| known.is_of(version));
-        let theirs = theirs.map(|known| KnownFailure { versions: None, ..known.clone() });
+        let theirs = theirs.map(|known| KnownFailure { versions: None, as_peer: false, ..known.clone() });
+        self.known_failures.retain(|known| !known.as_peer);
         self.known_failures.extend(theirs);
         for known in &mut self.known_failures {
             known.may_hold = true;
@@ -66,6 +67,9 @@ pub struct KnownFailure {
     /// Versions of the dataplane for which it holds: `>=1.38, <1.41`; all without.
     #[serde(default)]
     pub versions: Option<VersionReq>,
+    /// Only where it is the peer of another dataplane: with its own kind it does not show.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_peer: bool,
     /// Beside another dataplane, which may make up for it: no error then if it does not fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_hold: bool,
@@ -119,6 +123,7 @@ mod tests {
             reason: "It does not.".into(),
             link: None,
             versions: versions.map(|text| text.parse().expect("a range")),
+            as_peer: false,
             may_hold: false,
         }
     }

@@ -116,6 +116,11 @@ pub trait Sidecar: Send + Sync + 'static {
         async {}
     }
 
+    /// How it ended, if it did so by itself. Those that are tasks of this process have panicked then, which is seen otherwise.
+    fn died(&self) -> Option<String> {
+        None
+    }
+
     /// Ends it as `kill -9` would. Those whose tasks die with their host have nothing to do.
     fn crash(&self) {}
 

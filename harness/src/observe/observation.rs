@@ -70,6 +70,11 @@ pub enum Seen {
         /// In words, e.g. `received fatal alert: CertificateUnknown`.
         error: String,
     },
+    /// A sidecar ended that nobody had told to.
+    Died {
+        /// How, and its last words.
+        how: String,
+    },
     /// What the other end asked for is beyond the apps of the harness: the run shows nothing of the dataplane.
     Beyond {
         /// What, in words.

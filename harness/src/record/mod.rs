@@ -9,6 +9,7 @@
 //! | `scrapes.json`, `sockets.json` | metrics as scraped, sockets as counted |
 //! | `verdict.json` | how it was judged; for people, not read again |
 //! | `capture.pcapng` | packets with their TLS secrets; for Wireshark, not read again |
+//! | `sidecars/` | of real processes: the folder of each, with its configuration and output; for people, not read again |
 //!
 //! What is not in a record is the contract and the checks: a record is judged by those of the build that judges it.
 //!
@@ -46,6 +47,7 @@ const SCRAPES: &str = "scrapes.json";
 const SOCKETS: &str = "sockets.json";
 const VERDICT: &str = "verdict.json";
 const CAPTURE: &str = "capture.pcapng";
+const SIDECARS: &str = "sidecars";
 
 /// `record.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -105,6 +105,7 @@ impl Record {
             verdict,
             case,
             record: Some(folder),
+            files: None,
         };
         let run = match (head.unjudged, run) {
             (Some(Verdict::Broken(why)), _) => {

@@ -85,6 +85,7 @@ fn a_record_is_judged_as_the_run_was() {
         reason: "It is known.".into(),
         link: None,
         versions: None,
+        as_peer: false,
         may_hold: false,
     }];
     for case in cases(CASES) {

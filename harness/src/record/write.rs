@@ -7,12 +7,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{CAPTURE, HEAD, Head, OBSERVATIONS, SCENARIO, SCRAPES, SOCKETS, VERDICT, VERSION, WIRE, folder};
+use super::{
+    CAPTURE, HEAD, Head, OBSERVATIONS, SCENARIO, SCRAPES, SIDECARS, SOCKETS, VERDICT, VERSION, WIRE, folder,
+};
 use crate::language::Scenario;
 use crate::observe::{pcapng, wire};
 use crate::report::json;
 use crate::suite::{CaseResult, Suite};
 use crate::world::simulated::Case;
+
+/// Largest file of a sidecar that is kept.
+const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Wall time of a run's start in its capture: 2030-01-01, as its apps and dataplanes see it.
 const BASE: Duration = Duration::from_secs(entropy::EPOCH_SECONDS);
@@ -31,10 +36,17 @@ pub fn write(below: &Path, suite: &Suite, scenario: &Scenario, result: &CaseResu
             _ => {}
         }
     }
+    match fs::remove_dir_all(folder.join(SIDECARS)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     fs::write(folder.join(SCENARIO), scenario.source.as_bytes())?;
     fs::write(folder.join(VERDICT), json::case(result)?)?;
     if let Some(case) = &result.case {
         evidence(&folder, case)?;
+    }
+    if let Some(files) = &result.files {
+        copy(files.path(), &folder.join(SIDECARS))?;
     }
     let head = Head {
         version: VERSION,
@@ -52,6 +64,22 @@ pub fn write(below: &Path, suite: &Suite, scenario: &Scenario, result: &CaseResu
     // The last: what has it is whole.
     json_file(&folder.join(HEAD), &head)?;
     Ok(folder)
+}
+
+/// Copies a folder, but for files that are too large to be of use and for what is no file.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if kind.is_file() && entry.metadata()?.len() <= FILE_BYTES_MAX {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// What was seen, and what crossed the links.

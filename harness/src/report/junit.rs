@@ -95,7 +95,14 @@ mod tests {
             judged.took = 1_500_000_000;
             judged.clauses.insert("TCP-1".into(), verdict.clone());
             judged.verdict = verdict;
-            CaseResult { seed: 7, target: Arc::default(), verdict: judged, case: None, record: None }
+            CaseResult {
+                seed: 7,
+                target: Arc::default(),
+                verdict: judged,
+                case: None,
+                record: None,
+                files: None,
+            }
         };
         let results = [
             result("tcp/a", Verdict::Pass),

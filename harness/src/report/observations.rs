@@ -72,6 +72,7 @@ fn what(seen: &Seen) -> String {
         Seen::HandshakeFailed { mesh, error } => {
             format!("{} handshake failed: {error}", if *mesh { "mesh TLS" } else { "TLS" })
         }
+        Seen::Died { how } => format!("its sidecar ended by itself: {how}"),
         Seen::Beyond { what } => format!("the harness cannot play on: {what}"),
         Seen::Sent { bytes, head } => format!("sent {bytes} bytes  {}", quoted(head)),
         Seen::Received { bytes, head } => format!("received {bytes} bytes  {}", quoted(head)),

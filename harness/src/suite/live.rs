@@ -1,8 +1,9 @@
 //! Plays cases on real sockets, with programs beside the pods.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Player;
+use super::{Played, Player, RunFolder};
 use crate::dataplane::process::Process;
 use crate::language::Scenario;
 use crate::live::play::{self, LiveError};
@@ -29,14 +30,22 @@ impl RealSockets {
 }
 
 impl Player for RealSockets {
-    fn play(&self, scenario: &Scenario, config: &Config) -> Result<Case, CaseError> {
-        let failed = |error: &dyn std::fmt::Display| CaseError::Live(error.to_string());
+    fn play(&self, scenario: &Scenario, config: &Config) -> Played {
         let alone = || self.large.lock().unwrap_or_else(PoisonError::into_inner);
         let _alone = scenario.large.then(alone);
-        // Gone when the case is over, with all that its sidecars wrote.
-        let dir = tempfile::Builder::new().prefix("conform-").tempdir().map_err(|error| failed(&error))?;
+        match RunFolder::new() {
+            Ok(folder) => Played { case: self.play_in(folder.path(), scenario, config), files: Some(folder) },
+            Err(error) => Played { case: Err(CaseError::Live(error.to_string())), files: None },
+        }
+    }
+}
+
+impl RealSockets {
+    /// Plays a case with files of its sidecars in `dir`.
+    fn play_in(&self, dir: &Path, scenario: &Scenario, config: &Config) -> Result<Case, CaseError> {
+        let failed = |error: &dyn std::fmt::Display| CaseError::Live(error.to_string());
         let peer = self.peer.clone();
-        let processes = Processes::new(Arc::clone(&self.tested), peer, scenario, dir.path().to_owned());
+        let processes = Processes::new(Arc::clone(&self.tested), peer, scenario, dir.to_owned());
         let played = play::play(scenario, Arc::new(processes), config.seed, config.capture_bound);
         let live = played.map_err(|error| match error {
             LiveError::SetUp(error) => error.into(),

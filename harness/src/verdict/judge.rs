@@ -10,7 +10,7 @@ use super::{agree, always, known};
 use crate::dataplane::declared::Declared;
 use crate::expect::{Answer, Dictionaries, Finding, Moment, Run, scene, words};
 use crate::language::{Expectation, Level, World};
-use crate::observe::{Nanos, Seen};
+use crate::observe::{Nanos, Observation, Seen};
 use crate::requirements::{Binding, Requirements};
 
 /// What a run is judged by.
@@ -56,7 +56,7 @@ pub fn judge(run: &Run, panics: &[String], terms: &Terms<'_>) -> CaseVerdict {
         moments.iter().map(|(moment, expectation)| expectation_of(moment, expectation, terms)).collect();
     let mut always = always::judge(run);
     always.push(agree::judge(run, terms.dictionaries));
-    always.push(no_panic(panics));
+    always.push(no_panic(run, panics));
     known::apply(&run.scenario.name, &mut judged, &mut always, terms);
     let mut clauses = IndexMap::new();
     for (clause, verdict) in judged.iter().flat_map(|judged| &judged.each) {
@@ -178,7 +178,7 @@ fn moments<'a>(run: &'a Run, terms: &Terms<'a>) -> Vec<(Moment<'a>, &'a Expectat
 }
 
 /// When it was seen; the end of time if never.
-fn time_of(run: &Run, wanted: impl Fn(&crate::observe::Observation) -> bool) -> Nanos {
+fn time_of(run: &Run, wanted: impl Fn(&Observation) -> bool) -> Nanos {
     run.observations
         .iter()
         .find(|observation| wanted(observation))
@@ -203,10 +203,18 @@ fn evaluate(moment: &Moment<'_>, expectation: &Expectation) -> (Vec<Finding>, Op
     (findings, not_run)
 }
 
-/// The dataplane's tasks do not panic.
-fn no_panic(panics: &[String]) -> AlwaysVerdict {
+/// The dataplane's tasks do not panic, its processes do not end by themselves.
+fn no_panic(run: &Run, panics: &[String]) -> AlwaysVerdict {
     let finding = |panic: &String| words::finding("panic", "no panic in the dataplane", panic, None);
-    let findings: Vec<_> = panics.iter().map(finding).collect();
+    let died = |(index, seen): (usize, &Observation)| match &seen.seen {
+        Seen::Died { how } => {
+            let what = format!("end ({}.proxy)", seen.pod);
+            Some(words::finding(what, "no end that nobody asked for", how, Some(index)))
+        }
+        _ => None,
+    };
+    let died = run.observations.iter().enumerate().filter_map(died);
+    let findings: Vec<_> = panics.iter().map(finding).chain(died).collect();
     let verdict = if findings.is_empty() { Verdict::Pass } else { Verdict::Fail };
     AlwaysVerdict { name: NO_PANIC.to_owned(), verdict, findings }
 }

@@ -9,7 +9,8 @@ use crate::requirements::Requirements;
 
 /// Turns failures that are known into [`Verdict::KnownFailure`], and those that are known and do not fail into [`Verdict::Fail`].
 pub(super) fn apply(name: &str, judged: &mut [Judged], always: &mut [AlwaysVerdict], terms: &Terms<'_>) {
-    let holds_for = |known: &&KnownFailure| known.covers(name) && known.is_of(terms.version);
+    let holds_for =
+        |known: &&KnownFailure| !known.as_peer && known.covers(name) && known.is_of(terms.version);
     for known in terms.declared.known_failures.iter().filter(holds_for) {
         for check in always.iter_mut().filter(|check| check.name == known.clause) {
             excuse(known, &mut [(&mut check.verdict, &mut check.findings)]);

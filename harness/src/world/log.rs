@@ -31,6 +31,12 @@ impl Log {
         });
     }
 
+    /// Notes what the world sees of a pod's sidecar.
+    pub(super) fn sidecar(&self, pod: &str, seen: Seen) {
+        let (at, pod, role) = (self.now(), pod.to_owned(), Role::World);
+        self.see(Observation { at, pod, role, step: None, conn: None, seen });
+    }
+
     /// Notes what the world does, in words.
     pub(super) fn did(&self, step: Option<&str>, what: impl Into<String>) {
         self.world(step, Seen::Did { what: what.into() });

@@ -150,6 +150,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         lock(&self.held).clear();
         self.ground.settle(QUIET_FOR, RESTLESS).await;
         self.log.did(None, QUIET);
+        self.note_deaths();
         self.collect(None, &self.scenario.expect).await;
         self.take_down().await;
         Ok(Played {
@@ -278,6 +279,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     /// The sidecar of a pod drains, and stops.
     pub(super) async fn drain_sidecar(&self, pod: &str) {
         let Some(sidecar) = lock(&self.sidecars).get(pod).cloned() else { return };
+        self.note_deaths();
         sidecar.drain().await;
         sidecar.stop();
         self.forget(pod).await;
@@ -326,6 +328,15 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             self.settle().await;
         }
         scrape::scrape(&network, address, path).await
+    }
+
+    /// Sidecars that nobody has told to end run.
+    fn note_deaths(&self) {
+        for (pod, sidecar) in &*lock(&self.sidecars) {
+            if let Some(how) = sidecar.died() {
+                self.log.sidecar(pod, Seen::Died { how });
+            }
+        }
     }
 
     /// Apps end, sidecars drain; then nothing may be left.

@@ -1,17 +1,22 @@
-//! A child process that cannot outlive us: its own process group, killed with the thread that spawned it, reaped whatever happens.
+//! A child process that cannot outlive us: its own process group, killed with the thread that spawned it and by the guardian, reaped whatever
+//! happens.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, PidfdFlags, kill_process, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, WaitId, WaitIdOptions, kill_process, kill_process_group, pidfd_open, waitid,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::guardian::Ward;
 use crate::dataplane::adapter::Signal;
 
 /// Of util-linux: makes the kernel kill a process when its parent dies.
@@ -19,6 +24,8 @@ const SETPRIV: &str = "setpriv";
 /// Where output goes, in the run's folder.
 const STDOUT: &str = "stdout.log";
 const STDERR: &str = "stderr.log";
+/// Variable by which what it started is known as its own, wherever that went.
+const MARK: &str = "CONFORM_SIDECAR";
 /// How much of an output is shown.
 const TAIL_BYTES: u64 = 4096;
 const TAIL_LINES: usize = 20;
@@ -59,6 +66,8 @@ pub(super) struct Child {
     /// Readable once the process has ended.
     end: AsyncFd<OwnedFd>,
     state: Mutex<State>,
+    /// Let go of after the group has gone.
+    _ward: Ward,
 }
 
 #[derive(Debug)]
@@ -80,6 +89,7 @@ impl Child {
             .args(["--pdeathsig", "KILL", "--", &command.program])
             .args(&command.args)
             .envs(command.env.iter().map(|(name, value)| (name, value)))
+            .env(MARK, dir)
             .current_dir(dir)
             .process_group(0)
             .stdin(stdin)
@@ -92,7 +102,13 @@ impl Child {
             })?;
         let pid = Pid::from_child(&spawned);
         match end_of(pid) {
-            Ok(end) => Ok(Self { dir: dir.to_owned(), pid, end, state: Mutex::new(State::Running(spawned)) }),
+            Ok(end) => Ok(Self {
+                dir: dir.to_owned(),
+                pid,
+                end,
+                state: Mutex::new(State::Running(spawned)),
+                _ward: Ward::group(pid),
+            }),
             Err(source) => {
                 let _ = kill_process_group(pid, rustix::process::Signal::KILL);
                 let _ = spawned.wait();
@@ -142,6 +158,33 @@ impl Child {
         };
         *state = State::Reaped(status);
         status
+    }
+
+    /// How it ended, if it has: nobody told it to. What it leaves of its group is killed.
+    pub(super) fn has_ended(&self) -> Option<ExitStatus> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let has_ended = match &*self.state() {
+            State::Reaped(_) => true,
+            // Not reaped by that, so that the group's id stays its own.
+            State::Running(_) => waitid(WaitId::Pid(self.pid), options).is_ok_and(|ended| ended.is_some()),
+        };
+        has_ended.then(|| self.kill())
+    }
+
+    /// Kills what it started and that left its group, as what goes to the background does; their ids.
+    pub(super) fn kill_strays(&self) -> Vec<u32> {
+        let mark = [format!("{MARK}=").as_bytes(), self.dir.as_os_str().as_bytes()].concat();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let bears = |id: &u32| {
+            let variables = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+            variables.split(|byte| *byte == 0).any(|variable| variable == mark)
+        };
+        let strays: Vec<u32> = ids.filter(bears).collect();
+        for stray in strays.iter().filter_map(|id| Pid::from_raw(i32::try_from(*id).ok()?)) {
+            let _ = kill_process(stray, rustix::process::Signal::KILL);
+        }
+        strays
     }
 
     /// Whether its output has a line with this text.
@@ -247,6 +290,31 @@ mod tests {
         assert!(!exists(pid));
         // Whoever adopted it reaps it; that it ends is enough.
         grandchild.readable().await.map(|_| ()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_goes_to_the_background_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let child = shell("setsid sleep 1000 & exit 0", dir.path());
+        assert!(child.ended().await.success());
+        let strays = child.kill_strays();
+        assert_eq!(strays.len(), 1);
+        let stray = end_of(Pid::from_raw(i32::try_from(strays[0]).unwrap()).unwrap());
+        // Whoever adopted it may have reaped it already.
+        if let Ok(stray) = stray {
+            stray.readable().await.map(|_| ()).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_that_nobody_asked_for_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let child = shell("sleep 1000 & read go < fifo; exit 3", dir.path());
+        assert_eq!(child.has_ended(), None);
+        let _ = child.end.readable();
+        child.signal(Signal::Kill);
+        child.end.readable().await.map(|_| ()).unwrap();
+        assert!(!child.has_ended().unwrap().success());
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use super::plan::Plan;
 mod child;
 mod driver;
 mod folder;
+mod guardian;
 mod ready;
 mod sidecar;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod tests;
 pub use child::SpawnError;
 pub use driver::DriverError;
 pub use folder::{FolderError, prepare};
+pub use guardian::Ward;
 pub use sidecar::{DrainError, ProcessSidecar};
 
 use child::{Child, Rendered};
@@ -71,10 +73,12 @@ pub enum StartError {
     #[error(transparent)]
     Spawn(#[from] SpawnError),
     /// It ended instead.
-    #[error("it ended before it was ready ({status}); {output}")]
+    #[error("it ended before it was ready ({status}){}; {output}", in_background(strays))]
     Ended {
         /// How.
         status: ExitStatus,
+        /// What it left running outside its group; killed since.
+        strays: Vec<u32>,
         /// Its last lines.
         output: String,
     },
@@ -101,6 +105,15 @@ pub enum StartError {
 fn not_there(missing: &[SocketAddr]) -> String {
     let named: Vec<_> = missing.iter().map(SocketAddr::to_string).collect();
     if named.is_empty() { String::new() } else { format!(", nobody listens at {}", named.join(", ")) }
+}
+
+fn in_background(strays: &[u32]) -> String {
+    match strays.iter().map(u32::to_string).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        strays => {
+            format!(", and went on in the background (process {strays}): it must stay in the foreground")
+        }
+    }
 }
 
 impl StartError {
@@ -207,7 +220,9 @@ impl Process {
         let (within, listeners) = (self.adapter.ready_within, plan.listeners());
         tokio::select! {
             biased;
-            status = child.ended() => Err(StartError::Ended { status, output: child.tail() }),
+            status = child.ended() => {
+                Err(StartError::Ended { status, strays: child.kill_strays(), output: child.tail() })
+            }
             ready = timeout(within, ready::wait(sign, &listeners, child)) => ready.map_err(|_| {
                 StartError::NotReady { within, missing: ready::missing(&listeners), output: child.tail() }
             }),

@@ -207,6 +207,11 @@ impl Sidecar for ProcessSidecar {
         self.child.kill();
     }
 
+    fn died(&self) -> Option<String> {
+        let status = self.child.has_ended()?;
+        Some(format!("{status}; {}", self.child.tail()))
+    }
+
     fn crash(&self) {
         self.child.kill();
     }

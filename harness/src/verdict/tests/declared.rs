@@ -15,6 +15,7 @@ fn knows(clause: &str, cases: &str) -> Declared {
         reason: "It never does.".into(),
         link: Some("https://example.com/1".into()),
         versions: Some(">=1.38, <1.41".parse().expect("a range")),
+        as_peer: false,
         may_hold: false,
     };
     Declared { known_failures: vec![known], ..Declared::reference() }
