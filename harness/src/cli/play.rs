@@ -1,5 +1,6 @@
 //! Plays cases on some threads.
 
+use std::cmp::Reverse;
 use std::env;
 use std::io;
 use std::num::NonZeroUsize;
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -43,24 +45,28 @@ impl Play {
         work: Vec<(usize, u64)>,
     ) -> io::Result<Vec<CaseResult>> {
         let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let jobs = self.jobs.map_or_else(|| cores() * per_core(bench.suite.target.world), NonZeroUsize::get);
+        let world = bench.suite.target.world;
+        let jobs = self.jobs.map_or_else(|| cores() * per_core(world), NonZeroUsize::get);
         let total = work.len();
         let bar = progress(total);
         let mut queue: Vec<_> = work.into_iter().enumerate().collect();
         if !self.fail_fast {
             // The long ones first, so that in the end nobody waits for one of them.
-            queue.sort_by_key(|(_, (case, _))| !cases[*case].large);
+            queue.sort_by_key(|(_, (case, _))| Reverse((cases[*case].large, weight(&cases[*case], world))));
         }
-        let queue = Mutex::new(queue.into_iter());
+        // In real time the large ones follow each other, beside the others.
+        let (large, queue): (Vec<_>, Vec<_>) =
+            queue.into_iter().partition(|(_, (case, _))| world == World::Live && cases[*case].large);
+        let (large, queue) = (Mutex::new(large.into_iter()), Mutex::new(queue.into_iter()));
         let enough = AtomicBool::new(false);
         let (done, finished) = mpsc::channel();
         let mut results: Vec<Option<CaseResult>> = (0..total).map(|_| None).collect();
         thread::scope(|scope| {
-            for _ in 0..jobs.min(total) {
-                let (queue, enough, done) = (&queue, &enough, done.clone());
+            for job in 0..jobs.min(total) {
+                let (large, queue, enough, done) = (&large, &queue, &enough, done.clone());
                 scope.spawn(move || {
                     while !enough.load(Ordering::Relaxed) {
-                        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                        let next = (job == 0).then(|| take(large)).flatten().or_else(|| take(queue));
                         let Some((place, (case, seed))) = next else { return };
                         let result = self.one(bench, &cases[case], seed);
                         let failed = result.as_ref().is_ok_and(fails);
@@ -113,8 +119,20 @@ impl Play {
 fn per_core(world: World) -> usize {
     match world {
         World::Sim => 1,
-        World::Live => 5,
+        World::Live => 12,
     }
+}
+
+/// How long a case will take beside others, roughly; nothing in virtual time.
+fn weight(case: &Scenario, world: World) -> Duration {
+    match world {
+        World::Sim => Duration::ZERO,
+        World::Live => case.at_least(),
+    }
+}
+
+fn take<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
 fn fails(result: &CaseResult) -> bool {

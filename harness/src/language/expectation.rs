@@ -1,5 +1,7 @@
 //! What must hold: checks with their arguments.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +52,19 @@ pub enum Check {
     Metrics(MetricsCheck),
     /// `took: 5s..6s`: how long the step took.
     Took(TookCheck),
+}
+
+impl Check {
+    /// The latest of the times before which what it expects must not happen.
+    #[must_use]
+    pub fn soonest(&self) -> Duration {
+        let (Self::Client(end) | Self::App(end)) = self else {
+            return if let Self::Took(took) = self { took.span.from } else { Duration::ZERO };
+        };
+        let http = &end.http;
+        let spans = [&end.first_byte, &end.ended, &http.head_at, &http.body_at, &http.over_at];
+        spans.into_iter().flatten().map(|span| span.from).max().unwrap_or_default()
+    }
 }
 
 /// Arguments of `client` and `app`: what one end of the connections of a step saw. With several connections each of them must match, but

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ClientScript, Expectation, Fault, Link, OnlyIn, ServerScript, World};
+use super::{Check, ClientScript, Expectation, Fault, Link, OnlyIn, ServerScript, World};
 
 /// One case: a scenario file, with the values its matrix gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +80,13 @@ impl Scenario {
             })
         }
         of(&self.steps)
+    }
+
+    /// Time it takes at least, as far as waits and the lower bounds of what is expected tell.
+    #[must_use]
+    pub fn at_least(&self) -> Duration {
+        let soonest = |expectation: &Expectation| expectation.checks.iter().map(Check::soonest).max();
+        self.span() + self.expectations().into_iter().filter_map(soonest).sum::<Duration>()
     }
 
     /// Whether it is played in a world.

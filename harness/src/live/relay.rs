@@ -9,6 +9,7 @@ use std::net::SocketAddrV4;
 use reference_dp::spawn::Spawn as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::sleep_until;
 
 use super::addresses::Host;
 use super::links::Links;
@@ -79,8 +80,11 @@ impl Relay {
             }
         }
         let ready = near.set_nodelay(true);
+        // The caller's kernel has its answer already; what it says waits until it would have come over the link.
+        sleep_until(links.cross(&flow, true)).await;
         match connect(self.real).await {
             Ok(far) if ready.is_ok() => {
+                sleep_until(links.cross(&flow, false)).await;
                 links.established(&flow);
                 pump(links, flow, near, far).await;
             }
