@@ -13,11 +13,12 @@ use crate::dataplane::Dataplane;
 use crate::dataplane::declared::Declared;
 use crate::dataplane::process::Ward;
 use crate::expect::Dictionaries;
+use crate::expect::wire::looked_at;
 use crate::language::Scenario;
 use crate::observe::dictionary::{Dictionary, DictionaryError};
 use crate::requirements::{Requirements, RequirementsError};
 use crate::sim::network::SimNetwork;
-use crate::sim::run::Config;
+use crate::sim::run::{Config, Watched};
 use crate::verdict::{self, CaseVerdict, Terms, Verdict};
 use crate::world::simulated::{self, Case, CaseError};
 
@@ -196,7 +197,7 @@ impl Suite {
         self.play(&Simulator(dataplane), scenario, config)
     }
 
-    /// Plays a case and judges it. Not played is what belongs to another world, and what the dataplane can't be judged by.
+    /// Plays a case and judges it. If only some links are to be watched, they are those that the case looks at. Not played is what belongs to another world, and what the dataplane can't be judged by.
     #[must_use]
     pub fn play(&self, player: &dyn Player, scenario: &Scenario, config: &Config) -> CaseResult {
         let result = |verdict, case| CaseResult {
@@ -211,7 +212,11 @@ impl Suite {
             Ok(meant) => meant,
             Err(why) => return result(CaseVerdict::unplayed(scenario, &why), None),
         };
-        let played = player.play(&meant, config);
+        let mut config = config.clone();
+        if let Watched::Links(links) = &mut config.watched {
+            *links = looked_at(&meant).into();
+        }
+        let played = player.play(&meant, &config);
         let result = match played.case {
             Ok(case) => result(self.judge(&case), Some(Box::new(case))),
             Err(CaseError::Unsupported(why)) => {

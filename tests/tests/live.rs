@@ -35,7 +35,7 @@ const WITH_ENVOY: &[&str] = &[
 /// Clauses that ask for no more than a relay does that takes every byte from one end to the other: whoever passes more of them by doing nothing has found
 /// a check that cannot fail.
 const OF_A_RELAY: &[&str] = &[
-    // Interim answers, pipelined requests and connections one to one come out of a relay as they went in; it tries nothing again.
+    // Interim answers, pipelined requests, connections one to one and answers that are cut come out of a relay as they went in.
     "HTTP-16", "HTTP-27", "HTTP-33", "RES-3", // Opaque bytes.
     "PROTO-10", "TCP-1", "TCP-12", "TCP-13", "TCP-14", "TCP-2", "TCP-3", "TCP-5", "TCP-6", "TCP-7",
     // The app's own TLS.

@@ -67,7 +67,7 @@ impl Coverage {
         let cases = self.select.cases(&suite.scenarios(), contract)?;
         let all = find(&suite.scenarios(), &[])?;
         let work = (0..cases.len()).map(|case| (case, 0)).collect();
-        let play = Play { jobs: self.jobs, ..Play::default() };
+        let play = Play { jobs: self.jobs, lean: true, ..Play::default() };
         let results = play.all(bench, &cases, work).map_err(broken)?;
         Ok((coverage::Coverage::of(contract, &filter, &all, &bugs, &results), results))
     }

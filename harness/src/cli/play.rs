@@ -6,7 +6,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::target::Bench;
 use crate::language::{Scenario, World};
 use crate::record;
-use crate::sim::run::Config;
+use crate::sim::run::{Config, Watched};
 use crate::suite::CaseResult;
 use crate::verdict::exit_code;
 
@@ -33,6 +33,8 @@ pub(super) struct Play {
     pub(super) failures: Option<PathBuf>,
     /// Nothing is begun after the first failure.
     pub(super) fail_fast: bool,
+    /// Nobody asks for digests of packets, or for packets of runs that pass.
+    pub(super) lean: bool,
 }
 
 impl Play {
@@ -99,7 +101,16 @@ impl Play {
         if self.record.is_some() {
             config.capture_bound = RECORD_BOUND;
         }
+        let lean = self.lean && self.record.is_none() && bench.suite.target.world == World::Sim;
+        if lean {
+            config.watched = Watched::Links(Arc::default());
+        }
         let mut result = bench.suite.play(&*bench.player, scenario, &config);
+        if lean && fails(&result) {
+            // The same once more, with all that a record has.
+            config.watched = Watched::Everything;
+            result = bench.suite.play(&*bench.player, scenario, &config);
+        }
         let write = |below: &Path| record::write(below, &bench.suite, scenario, &result);
         let recorded = match (&self.record, &self.failures) {
             (Some(below), _) => Some(write(below)?),

@@ -108,6 +108,7 @@ impl Run {
             record: self.record.clone(),
             failures: failures(&bench.suite.root),
             fail_fast: self.fail_fast,
+            lean: !self.golden && !self.tell.tells_traces(),
         };
         let results = play.all(bench, cases, work)?;
         let mut summary = Summary::of(cases, &results);

@@ -30,6 +30,11 @@ enum Format {
 }
 
 impl Tell {
+    /// Whether the report has digests of packets.
+    pub(super) fn tells_traces(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Writes the report.
     pub(super) fn report(
         &self,

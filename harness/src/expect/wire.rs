@@ -30,6 +30,16 @@ pub(crate) fn looks_at(scenario: &Scenario, link: &Link) -> bool {
     named(&scenario.expect, link) || in_steps(&scenario.steps, link)
 }
 
+/// The links that a scenario looks at, as it names them.
+pub(crate) fn looked_at(scenario: &Scenario) -> Vec<Link> {
+    let checks = scenario.expectations().into_iter().flat_map(|expectation| &expectation.checks);
+    let wire = checks.filter_map(|check| match check {
+        Check::Wire(wire) => Some(wire.link.clone()),
+        _ => None,
+    });
+    wire.collect()
+}
+
 impl WireCheck {
     /// Judges the connections that the link's first host opened to its second.
     #[must_use]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use super::digest::Digest;
+use super::run::Watched;
 use super::segment::Segment;
 use crate::language::Link;
 use crate::observe::Nanos;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Digests of a packet trace, hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceHash {
-    /// BLAKE3 over (time, source, destination, flags, seq, ack, window, payload) of each packet that entered a link.
+    /// BLAKE3 over (time, source, destination, flags, seq, ack, window, payload) of each packet that entered a link; empty if it was not taken.
     pub packets: String,
     /// BLAKE3 over (time, link, direction, flags, length) alone: tells schedules apart whatever the bytes.
     pub schedule: String,
@@ -26,6 +27,9 @@ pub struct TraceHash {
 #[derive(Debug)]
 pub(super) struct Recorder {
     capture: Capture,
+    watched: Watched,
+    /// By the index of a link: whether its packets are kept.
+    keeps: Vec<bool>,
     packets: Digest,
     schedule: Digest,
     count: u64,
@@ -34,9 +38,11 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(bound: u64) -> Self {
+    pub(super) fn new(bound: u64, watched: Watched) -> Self {
         Self {
             capture: Capture { bound, ..Capture::default() },
+            watched,
+            keeps: Vec::new(),
             packets: Digest::default(),
             schedule: Digest::default(),
             count: 0,
@@ -46,6 +52,12 @@ impl Recorder {
 
     /// Registers a link and returns its index.
     pub(super) fn link(&mut self, link: Link) -> u32 {
+        self.keeps.push(match &self.watched {
+            Watched::Everything => true,
+            Watched::Links(links) => links
+                .iter()
+                .any(|watched| *watched == link || (&watched.from, &watched.to) == (&link.to, &link.from)),
+        });
         self.capture.links.push(link);
         u32::try_from(self.capture.links.len() - 1).unwrap_or(u32::MAX)
     }
@@ -54,21 +66,6 @@ impl Recorder {
     pub(super) fn packet(&mut self, at: Nanos, link: u32, forward: bool, segment: &Segment, dropped: bool) {
         self.count += 1;
         let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
-        let mut header = [0_u8; 36];
-        header[0..8].copy_from_slice(&at.to_le_bytes());
-        header[8..12].copy_from_slice(&segment.src.ip().octets());
-        header[12..14].copy_from_slice(&segment.src.port().to_le_bytes());
-        header[14..18].copy_from_slice(&segment.dst.ip().octets());
-        header[18..20].copy_from_slice(&segment.dst.port().to_le_bytes());
-        header[20] = segment.flags.0;
-        header[21] = u8::from(dropped);
-        header[22..26].copy_from_slice(&segment.seq.to_le_bytes());
-        header[26..30].copy_from_slice(&segment.ack.to_le_bytes());
-        header[30..32].copy_from_slice(&segment.window.to_le_bytes());
-        header[32..36].copy_from_slice(&len.to_le_bytes());
-        self.packets.update(&header);
-        self.packets.update(&segment.payload);
-
         let mut shape = [0_u8; 18];
         shape[0..8].copy_from_slice(&at.to_le_bytes());
         shape[8..12].copy_from_slice(&link.to_le_bytes());
@@ -76,7 +73,12 @@ impl Recorder {
         shape[13] = segment.flags.0;
         shape[14..18].copy_from_slice(&len.to_le_bytes());
         self.schedule.update(&shape);
-
+        if self.watched == Watched::Everything {
+            self.digest(at, segment, dropped, len);
+        }
+        if !self.keeps.get(link as usize).is_some_and(|keeps| *keeps) {
+            return;
+        }
         let payload = self.keep(link, segment);
         self.capture.packets.push(CapturedPacket {
             at,
@@ -92,6 +94,23 @@ impl Recorder {
             payload,
             dropped,
         });
+    }
+
+    fn digest(&mut self, at: Nanos, segment: &Segment, dropped: bool, len: u32) {
+        let mut header = [0_u8; 36];
+        header[0..8].copy_from_slice(&at.to_le_bytes());
+        header[8..12].copy_from_slice(&segment.src.ip().octets());
+        header[12..14].copy_from_slice(&segment.src.port().to_le_bytes());
+        header[14..18].copy_from_slice(&segment.dst.ip().octets());
+        header[18..20].copy_from_slice(&segment.dst.port().to_le_bytes());
+        header[20] = segment.flags.0;
+        header[21] = u8::from(dropped);
+        header[22..26].copy_from_slice(&segment.seq.to_le_bytes());
+        header[26..30].copy_from_slice(&segment.ack.to_le_bytes());
+        header[30..32].copy_from_slice(&segment.window.to_le_bytes());
+        header[32..36].copy_from_slice(&len.to_le_bytes());
+        self.packets.update(&header);
+        self.packets.update(&segment.payload);
     }
 
     /// The payload, if its flow is still within the bound.
@@ -110,8 +129,11 @@ impl Recorder {
 
     /// Ends the recording.
     pub(super) fn finish(self) -> (Capture, TraceHash) {
-        let hash =
-            TraceHash { packets: self.packets.finish(), schedule: self.schedule.finish(), count: self.count };
+        let packets = match self.watched {
+            Watched::Everything => self.packets.finish(),
+            Watched::Links(_) => String::new(),
+        };
+        let hash = TraceHash { packets, schedule: self.schedule.finish(), count: self.count };
         (self.capture, hash)
     }
 }

@@ -20,6 +20,7 @@ use super::panic;
 use super::random::{Draw, Draws, stream_seed};
 use super::scheduler::Wires;
 use super::topology::{HostId, Topology};
+use crate::language::Link;
 use crate::observe::wire::Capture;
 
 /// What a run depends on, besides what runs.
@@ -29,14 +30,26 @@ pub struct Config {
     pub seed: u64,
     /// Payload bytes kept a flow and direction.
     pub capture_bound: u64,
+    /// Which packets are kept at all.
+    pub watched: Watched,
     /// Real time after which the run counts as stuck.
     pub watchdog: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { seed: 0, capture_bound: 1 << 20, watchdog: Duration::from_secs(300) }
+        let watched = Watched::Everything;
+        Self { seed: 0, capture_bound: 1 << 20, watched, watchdog: Duration::from_secs(300) }
     }
+}
+
+/// Which packets a run keeps. The run itself is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watched {
+    /// All, and a digest of them.
+    Everything,
+    /// Those of these links, whichever host opened them; no digest but of the schedule. Cheaper, for who asks for no more.
+    Links(Arc<[Link]>),
 }
 
 /// What a run leaves.
@@ -181,7 +194,7 @@ where
         (network, HostSpawn::new(Scope { host: id, entropy, start, panics: panics.clone() }))
     });
     let hosts = Arc::new(hosts.collect());
-    let wires = Wires::new(kernel, Arc::clone(&topology), clock, seed, draws.clone(), config.capture_bound);
+    let wires = Wires::new(kernel, Arc::clone(&topology), clock, seed, draws.clone(), config);
     let sim = Sim { clock, wires: wires.clone(), topology, hosts };
 
     let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(drive(sim, body, progress))));

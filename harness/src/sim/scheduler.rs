@@ -18,6 +18,7 @@ use super::clock::SimClock;
 use super::kernel::{Kernel, Sockets};
 use super::link::{self, Fate, Lane, LanePair};
 use super::random::Draws;
+use super::run::{Config, Watched};
 use super::segment::{Flags, Segment, Tuple};
 use super::topology::{HostId, Topology};
 use crate::language::{Condition, Direction, Fault, Link, When};
@@ -100,7 +101,7 @@ impl Wires {
         clock: SimClock,
         seed: u64,
         draws: Draws,
-        capture_bound: u64,
+        config: &Config,
     ) -> Self {
         let sockets = kernel.sockets();
         let state = State {
@@ -114,7 +115,7 @@ impl Wires {
             flows: BTreeMap::new(),
             orphans: BTreeMap::new(),
             absorb: BTreeSet::new(),
-            recorder: Recorder::new(capture_bound),
+            recorder: Recorder::new(config.capture_bound, config.watched.clone()),
             egress: Vec::new(),
             faults: Vec::new(),
         };
@@ -270,7 +271,7 @@ impl Wires {
     #[must_use]
     pub(super) fn take_capture(&self) -> (Capture, TraceHash) {
         let mut state = self.state();
-        std::mem::replace(&mut state.recorder, Recorder::new(0)).finish()
+        std::mem::replace(&mut state.recorder, Recorder::new(0, Watched::Everything)).finish()
     }
 }
 
