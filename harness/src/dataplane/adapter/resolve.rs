@@ -25,6 +25,7 @@ pub(super) fn adapter(
     problems: &mut Vec<Problem>,
 ) -> Adapter {
     let mut resolver = Resolver { templates: &templates, problems };
+    resolver.drain_goes_with(&written);
     let declared = resolver.declared(written.features, written.known_failures);
     let declared =
         Declared { agent: written.agent, resolves_resources: written.resolves_resources, ..declared };
@@ -210,6 +211,25 @@ impl Resolver<'_> {
             }
         };
         Some(Drain { by, until, within })
+    }
+
+    /// What is claimed must be there, and what is asked for, too.
+    fn drain_goes_with(&mut self, written: &File) {
+        let drain = written.drain.as_ref();
+        let claimed = written.features.iter().flatten().find(|feature| feature.value == "drain");
+        if let (Some(claimed), None, file::Driver::Template) = (claimed, drain, written.driver) {
+            let problem =
+                Problem::new(Kind::Missing, "feature `drain` is claimed, and the key `drain` is missing");
+            let help =
+                "say how it is drained, such as `drain: {signal: USR1, until: exit}`, or do not claim it";
+            self.problems.push(problem.at(claimed.span.clone()).help(help));
+        }
+        if let (Some(drain), None) = (drain, &written.metrics)
+            && matches!(drain.value.until, Some(file::Until::Zero(_)))
+        {
+            let problem = Problem::new(Kind::Missing, "`drain.until.zero` needs the key `metrics`");
+            self.problems.push(problem.at(drain.key.clone()).label("nobody knows when they are zero"));
+        }
     }
 
     fn declared(

@@ -84,6 +84,14 @@ fn mistakes_are_told_with_their_place() {
         ("about: x\nbinary: {name: x}\nready: {get: /}\nstop: {within: soon}\n", "expected a duration"),
         ("about: x\nbinary: {name: x}\nready: {get: /}\ndrain: {within: 1s}\n", "one of `post`, `signal`"),
         (
+            "about: x\nbinary: {name: x}\nready: {get: /}\nfeatures: [tcp, drain]\n",
+            "the key `drain` is missing",
+        ),
+        (
+            "about: x\nbinary: {name: x}\nready: {get: /}\ndrain: {signal: TERM, until: {zero: [x]}}\n",
+            "`drain.until.zero` needs the key `metrics`",
+        ),
+        (
             "about: x\nbinary: {name: x}\nready: {get: /}\nfiles: {a: a.jinja}\n",
             "there is no template `a.jinja`",
         ),
