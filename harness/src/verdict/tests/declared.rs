@@ -257,9 +257,10 @@ fn entries_about_nothing_are_told() {
     assert_eq!(told("M-1", "test/*"), Vec::<String>::new());
     assert_eq!(told("no leak", "*story"), Vec::<String>::new());
     for (clause, pattern, words) in [
-        ("M-1", "tests/*", "no case is called like `tests/*`"),
-        ("no leak", "tests/*", "no case is called like `tests/*`"),
-        ("M-2", "test/*", "no case like `test/*` names the clause"),
+        ("M-1", "tests/*", "known failure `M-1` of `tests/*`: no case is called like this"),
+        ("no leak", "test/stroy", "no case is called like this; did you mean `test/story`?"),
+        ("M-1", "test/story[*]", "no case is called like this; did you mean `test/story`?"),
+        ("M-2", "test/*", "no such case names the clause, only M-1"),
         ("M-99", "test/*", "neither a clause of the contract nor one of `no hang`"),
     ] {
         let told = told(clause, pattern);
