@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::file::{self, File};
+use super::sample;
 use super::template::{Inline, TemplateError, Templates};
 use super::{
     Adapter, Binary, Command, Drain, DrainBy, DrainedWhen, Driver, Life, Metrics, Ready, Signal, Version,
@@ -94,7 +95,7 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn inline(&mut self, what: &str, text: &At<String>) -> Inline {
         let inline = Inline { what: what.to_owned(), text: text.value.clone() };
-        if let Err(error) = self.templates.check(&inline) {
+        if let Err(error) = self.templates.check(&inline, sample::all()) {
             self.problems.push(Problem::new(Kind::Value, error.reason).at(text.span.clone()));
         }
         inline
