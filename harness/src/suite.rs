@@ -3,7 +3,6 @@
 //! * [`Suite`] — what all cases are judged by. [`Target`] — who is judged, beside whom, and where.
 //! * [`Player`] — plays a case; [`Simulator`] does so in the simulator, [`RealSockets`] outside.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,13 +10,14 @@ use crate::dataplane::Dataplane;
 use crate::dataplane::declared::Declared;
 use crate::expect::Dictionaries;
 use crate::language::Scenario;
-use crate::observe::dictionary::{Dictionary, DictionaryError};
 use crate::requirements::{Requirements, RequirementsError};
+use crate::scenario::Diagnostics;
 use crate::sim::network::SimNetwork;
 use crate::sim::run::Config;
 use crate::verdict::{self, CaseVerdict, Terms, Verdict};
 use crate::world::simulated::{self, Case, CaseError};
 
+mod dictionary;
 mod live;
 mod scripted;
 mod target;
@@ -66,22 +66,9 @@ pub enum SuiteError {
     /// The contract is broken.
     #[error(transparent)]
     Requirements(#[from] RequirementsError),
-    /// A dictionary cannot be read.
-    #[error("reading {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A dictionary is broken.
-    #[error("{path}: {source}")]
-    Dictionary {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: DictionaryError,
-    },
+    /// A dictionary cannot be read, or is broken.
+    #[error(transparent)]
+    Dictionary(#[from] Diagnostics),
 }
 
 /// What came of a case with one seed.
@@ -126,7 +113,7 @@ impl Suite {
     /// # Errors
     /// The contract or the dictionary cannot be read.
     pub fn of(root: &Path, folder: &Path, declared: Declared, target: Target) -> Result<Self, SuiteError> {
-        let dictionaries = dictionary(folder)?.into();
+        let dictionaries = dictionary::read(folder)?.into();
         let (requirements, target) = (Requirements::bundled()?, Arc::new(target));
         Ok(Self { root: root.to_owned(), requirements, dictionaries, declared, target })
     }
@@ -136,7 +123,7 @@ impl Suite {
     /// # Errors
     /// The dictionary cannot be read.
     pub fn beside(mut self, folder: &Path, declared: &Declared) -> Result<Self, SuiteError> {
-        self.dictionaries.peer = Some(dictionary(folder)?);
+        self.dictionaries.peer = Some(dictionary::read(folder)?);
         let version = self.target.peer.as_ref().and_then(|peer| peer.version.as_deref());
         self.declared = self.declared.beside(declared, version);
         Ok(self)
@@ -203,11 +190,4 @@ impl Suite {
         };
         verdict::judge(&case.run, &case.dataplane_panics, &terms)
     }
-}
-
-fn dictionary(folder: &Path) -> Result<Dictionary, SuiteError> {
-    let path = folder.join("dictionary.yaml");
-    let text =
-        std::fs::read_to_string(&path).map_err(|source| SuiteError::Read { path: path.clone(), source })?;
-    Dictionary::parse(&text).map_err(|source| SuiteError::Dictionary { path, source })
 }
