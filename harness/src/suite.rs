@@ -15,13 +15,14 @@ use crate::dataplane::process::Ward;
 use crate::expect::Dictionaries;
 use crate::expect::wire::looked_at;
 use crate::language::Scenario;
-use crate::observe::dictionary::{Dictionary, DictionaryError};
 use crate::requirements::{Requirements, RequirementsError};
+use crate::scenario::Diagnostics;
 use crate::sim::network::SimNetwork;
 use crate::sim::run::{Config, Watched};
 use crate::verdict::{self, CaseVerdict, Terms, Verdict};
 use crate::world::simulated::{self, Case, CaseError};
 
+mod dictionary;
 mod live;
 mod scripted;
 mod target;
@@ -101,22 +102,9 @@ pub enum SuiteError {
     /// The contract is broken.
     #[error(transparent)]
     Requirements(#[from] RequirementsError),
-    /// A dictionary cannot be read.
-    #[error("reading {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A dictionary is broken.
-    #[error("{path}: {source}")]
-    Dictionary {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: DictionaryError,
-    },
+    /// A dictionary cannot be read, or is broken.
+    #[error(transparent)]
+    Dictionary(#[from] Diagnostics),
 }
 
 /// What came of a case with one seed.
@@ -164,7 +152,7 @@ impl Suite {
     /// # Errors
     /// The contract or the dictionary cannot be read.
     pub fn of(root: &Path, folder: &Path, declared: Declared, target: Target) -> Result<Self, SuiteError> {
-        let dictionaries = dictionary(folder)?.into();
+        let dictionaries = dictionary::read(folder)?.into();
         let (requirements, target) = (Requirements::bundled()?, Arc::new(target));
         Ok(Self { root: root.to_owned(), requirements, dictionaries, declared, target })
     }
@@ -174,7 +162,7 @@ impl Suite {
     /// # Errors
     /// The dictionary cannot be read.
     pub fn beside(mut self, folder: &Path, declared: &Declared) -> Result<Self, SuiteError> {
-        self.dictionaries.peer = Some(dictionary(folder)?);
+        self.dictionaries.peer = Some(dictionary::read(folder)?);
         let version = self.target.peer.as_ref().and_then(|peer| peer.version.as_deref());
         self.declared = self.declared.beside(declared, version);
         Ok(self)
@@ -248,11 +236,4 @@ impl Suite {
         };
         verdict::judge(&case.run, &case.dataplane_panics, &terms)
     }
-}
-
-fn dictionary(folder: &Path) -> Result<Dictionary, SuiteError> {
-    let path = folder.join("dictionary.yaml");
-    let text =
-        std::fs::read_to_string(&path).map_err(|source| SuiteError::Read { path: path.clone(), source })?;
-    Dictionary::parse(&text).map_err(|source| SuiteError::Dictionary { path, source })
 }

@@ -15,6 +15,7 @@ mod agree;
 mod always;
 mod judge;
 mod known;
+mod needs;
 mod support;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ pub enum Verdict {
     Fail,
     /// It does not hold, and the dataplane's declaration says so, with the reason.
     KnownFailure(String),
-    /// It is about a feature that the dataplane does not declare: which.
+    /// It is about a feature that the dataplane does not declare, or looks at one: which.
     Unsupported(String),
     /// It could not be judged, with the reason.
     NotRun(String),
@@ -158,7 +159,7 @@ pub struct CaseVerdict {
     pub expectations: Vec<ExpectationVerdict>,
     /// Checks that are always on.
     pub always: Vec<AlwaysVerdict>,
-    /// Clause by clause, in order of their first expectation: the worst of all expectations that name it.
+    /// Clause by clause, in order of their first expectation: the worst of all expectations that name it; unsupported if all are.
     pub clauses: IndexMap<String, Verdict>,
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::dataplane::{Dataplane, Pod, Seams, Sidecar, StartError};
+use harness::dataplane::{Dataplane, NotDrained, Pod, Seams, Sidecar, StartError};
 use harness::live::network::LiveNetwork;
 use harness::live::play::{LiveCase, play};
 use harness::observe::observation::{Failure, Observation};
@@ -29,7 +29,9 @@ impl Dataplane<LiveNetwork> for None {
 enum Never {}
 
 impl Sidecar for Never {
-    async fn drain(&self) {}
+    async fn drain(&self) -> Result<(), NotDrained> {
+        Ok(())
+    }
 
     fn stop(&self) {}
 

@@ -1,5 +1,5 @@
 //! Plans fit their schema, and what the adapters make of them has the right shape; Envoy itself says so where there is one (`CONFORM_ENVOY`, or
-//! `envoy` on the PATH).
+//! `envoy` on the PATH). The example of docs/adapters.md is one that works; HAProxy says so where there is one.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -12,8 +12,11 @@ use harness::dataplane::adapter::Adapter;
 use harness::dataplane::plan::Plan;
 use harness::dataplane::process::prepare;
 use harness::kuma;
+use harness::requirements::Requirements;
 use harness::scenario::{self, ProxyKind, Scenario};
 use harness::sim::topology::Topology;
+use harness::suite::{Suite, Target};
+use harness::verdict::stale;
 use serde_json::Value;
 
 #[path = "shared/ca.rs"]
@@ -202,5 +205,53 @@ fn envoy_takes_what_it_gets() {
             .output()
             .unwrap_or_else(|error| panic!("{error}"));
         assert!(output.status.success(), "{}: {}", sidecar.name, String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// The files of the page's whole adapter, in a folder.
+fn example() -> tempfile::TempDir {
+    let page = std::fs::read_to_string(root().join("docs/adapters.md")).unwrap_or_default();
+    let (_, section) =
+        page.split_once("\n## A whole adapter\n").unwrap_or_else(|| panic!("no whole adapter"));
+    let (section, _) = section.split_once("\n## ").unwrap_or((section, ""));
+    let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    // Each file's name stands before its text.
+    for name in ["adapter.yaml", "haproxy.cfg.jinja", "dictionary.yaml"] {
+        let text = section.split_once(&format!("`{name}`")).and_then(|(_, rest)| rest.split_once("```"));
+        let text = text.and_then(|(_, block)| block.split_once('\n')?.1.split_once("```"));
+        let (text, _) = text.unwrap_or_else(|| panic!("{name} is not on the page"));
+        std::fs::write(dir.path().join(name), text).unwrap_or_else(|error| panic!("{error}"));
+    }
+    dir
+}
+
+#[test]
+fn the_example_of_the_page_works() {
+    let dir = example();
+    let adapter = Adapter::load(dir.path()).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let contract = Requirements::bundled().unwrap_or_else(|error| panic!("{error}"));
+    let all = scenario::find(&root().join("scenarios"), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(!adapter.declared.known_failures.is_empty());
+    assert_eq!(stale(&adapter.declared, contract, &all), Vec::<String>::new());
+    let suite = Suite::of(&root(), dir.path(), adapter.declared.clone(), Target::default());
+    let dictionaries = suite.unwrap_or_else(|wrong| panic!("{wrong}")).dictionaries;
+    assert!(!dictionaries.tested.signals.is_empty());
+    let program = adapter.binary.find(&root());
+    for sidecar in distinct(&cases(&["tcp/echo", "tcp/idle", "tcp/reset"])) {
+        let run = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+        prepare(&adapter, Path::new("haproxy"), (&sidecar.pod, &sidecar.plan), run.path(), now)
+            .unwrap_or_else(|error| panic!("{}: {error}", sidecar.name));
+        let Ok(program) = &program else { continue };
+        let output = std::process::Command::new(program)
+            .args(["-c", "-f", "haproxy.cfg"])
+            .current_dir(run.path())
+            .output()
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert!(output.status.success(), "{}: {}", sidecar.name, String::from_utf8_lossy(&output.stderr));
+    }
+    if let Err(why) = program {
+        // Without a standard error there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "not run with haproxy: {why}");
     }
 }

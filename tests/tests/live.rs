@@ -71,8 +71,11 @@ fn cases(wanted: &[&str]) -> Vec<Scenario> {
 fn live(process: Process) -> (Suite, RealSockets) {
     let adapter = process.adapter();
     let version = process.version().unwrap_or_else(|error| panic!("{error}"));
-    let target =
-        Target { world: World::Live, dataplane: Party { name: adapter.name.clone(), version }, peer: None };
+    let target = Target {
+        world: World::Live,
+        dataplane: Party { name: adapter.name.clone(), version, path: None },
+        peer: None,
+    };
     let suite = Suite::of(&root(), &adapter.dir, adapter.declared.clone(), target);
     (suite.unwrap_or_else(|error| panic!("{error}")), RealSockets::new(Arc::new(process), None))
 }

@@ -15,7 +15,8 @@ use super::{BAD_INPUT, BROKEN, FAILED, OK, complain};
 use crate::golden;
 use crate::language::Scenario;
 use crate::report::Summary;
-use crate::suite::CaseResult;
+use crate::scenario;
+use crate::suite::{CaseResult, Suite};
 use crate::verdict;
 
 /// Names the folder of records of failures.
@@ -67,11 +68,7 @@ impl Run {
             return Err(complain(why, BAD_INPUT));
         }
         let all = self.select.cases(&suite.scenarios(), suite.requirements)?;
-        let stale = if self.select.is_whole() {
-            verdict::stale(&suite.declared, suite.requirements, &all)
-        } else {
-            Vec::new()
-        };
+        no_stale(suite)?;
         let cases = match self.shard {
             Some(shard) => shard.of(all),
             None => all,
@@ -79,9 +76,7 @@ impl Run {
         let broken = |error: io::Error| complain(&error.to_string(), BROKEN);
         let (summary, results) = self.run_all(&bench, &cases).map_err(broken)?;
         let golden = if self.golden { self.compare(root, &results) } else { OK };
-        // Known failures that are about none of the cases, which were all there are.
-        let stale = stale.iter().map(|words| complain(words, FAILED)).max().unwrap_or(OK);
-        Ok(summary.exit_code().max(golden).max(stale))
+        Ok(summary.exit_code().max(golden))
     }
 
     /// Compares traces with those on record.
@@ -116,6 +111,18 @@ impl Run {
         self.tell.report(cases, &results, &summary)?;
         Ok((summary, results))
     }
+}
+
+/// Known failures that are about none of all cases, whichever are to be played, are told.
+fn no_stale(suite: &Suite) -> Result<(), u8> {
+    if suite.declared.known_failures.is_empty() {
+        return Ok(());
+    }
+    // A broken scenario is told to those who ask for it.
+    let Ok(all) = scenario::find(&suite.scenarios(), &[]) else { return Ok(()) };
+    let stale = verdict::stale(&suite.declared, suite.requirements, &all);
+    let told = stale.iter().map(|words| complain(words, BAD_INPUT)).max();
+    told.map_or(Ok(()), Err)
 }
 
 /// Where failures are recorded: where the environment says (empty: nowhere), else in the project's target folder.

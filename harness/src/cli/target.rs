@@ -13,8 +13,8 @@ use crate::dataplane::declared::Declared;
 use crate::dataplane::process::Process;
 use crate::dataplane::reference::Reference;
 use crate::language::World;
-use crate::scenario::nearest;
-use crate::suite::{self, Party, Player, REFERENCE, RealSockets, Simulator, Suite};
+use crate::scenario::{Diagnostics, nearest};
+use crate::suite::{self, Party, Player, REFERENCE, RealSockets, Simulator, Suite, SuiteError};
 
 /// Arguments that say against what cases are played.
 #[derive(Debug, Clone, clap::Args)]
@@ -107,21 +107,26 @@ impl Target {
             Peer::Named(name) => Some(program(root, name)?),
             Peer::Same | Peer::Scripted => None,
         };
-        let party = |process: &Process| {
+        let party = |process: &Process, given: &str| {
             let version = process.version().map_err(|error| bad(error.to_string()))?;
-            Ok::<_, u8>(Party { name: process.adapter().name.clone(), version })
+            let path = is_path(given).then(|| given.to_owned());
+            Ok::<_, u8>(Party { name: process.adapter().name.clone(), version, path })
+        };
+        let peer_party = match (&peer, &self.peer) {
+            (Some(process), Peer::Named(given)) => Some(party(process, given)?),
+            _ => scripted,
         };
         let target = suite::Target {
             world: World::Live,
-            dataplane: party(&tested)?,
-            peer: peer.as_deref().map(party).transpose()?.or(scripted),
+            dataplane: party(&tested, &self.dataplane)?,
+            peer: peer_party,
         };
         let suite = Suite::of(root, &tested.adapter().dir, tested.adapter().declared.clone(), target);
         let suite = match &peer {
             Some(peer) => suite.and_then(|suite| suite.beside(&peer.adapter().dir, &peer.adapter().declared)),
             None => suite,
         };
-        let suite = suite.map_err(|error| complain(&error.to_string(), BROKEN))?;
+        let suite = suite.map_err(|error| no_suite(&error))?;
         Ok(Bench { suite, player: Box::new(RealSockets::new(tested, peer)) })
     }
 
@@ -143,7 +148,7 @@ impl Target {
 fn simulated(root: &Path, target: suite::Target) -> Result<Bench, u8> {
     let folder = root.join("fixtures/dataplanes").join(REFERENCE);
     let suite = Suite::of(root, &folder, Declared::reference(), target);
-    let suite = suite.map_err(|error| complain(&error.to_string(), BROKEN))?;
+    let suite = suite.map_err(|error| no_suite(&error))?;
     Ok(Bench { suite, player: Box::new(Simulator(Arc::new(Reference))) })
 }
 
@@ -151,13 +156,28 @@ fn simulated(root: &Path, target: suite::Target) -> Result<Bench, u8> {
 fn program(root: &Path, dataplane: &str) -> Result<Arc<Process>, u8> {
     let bad = |message: String| complain(&message, BAD_INPUT);
     let folder = folder(root, dataplane).map_err(bad)?;
-    let adapter = Adapter::load(&folder).map_err(|errors| {
-        let code = BAD_INPUT;
-        // Without standard error there is nobody to tell.
-        let _ = anstream::stderr().lock().write_all(errors.render(colours()).as_bytes());
-        code
-    })?;
+    let adapter = Adapter::load(&folder).map_err(|errors| tell(&errors))?;
     Process::new(adapter, root).map(Arc::new).map_err(|error| bad(error.to_string()))
+}
+
+/// Says what is wrong with a file of an adapter.
+fn tell(errors: &Diagnostics) -> u8 {
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(anstream::stderr().lock(), "{}", errors.render(colours()));
+    BAD_INPUT
+}
+
+/// Says why there is no suite.
+fn no_suite(error: &SuiteError) -> u8 {
+    match error {
+        SuiteError::Dictionary(errors) => tell(errors),
+        SuiteError::Requirements(_) => complain(&error.to_string(), BROKEN),
+    }
+}
+
+/// Whether a dataplane is given as a folder, rather than by the name of one below fixtures/dataplanes.
+fn is_path(dataplane: &str) -> bool {
+    dataplane.contains('/') || dataplane.starts_with('.')
 }
 
 /// The folder of a dataplane: a path if it is written as one, else below fixtures/dataplanes.
@@ -166,7 +186,7 @@ fn program(root: &Path, dataplane: &str) -> Result<Arc<Process>, u8> {
 /// There is none: the message, with what may have been meant.
 fn folder(root: &Path, dataplane: &str) -> Result<PathBuf, String> {
     let shipped = root.join("fixtures/dataplanes");
-    let is_path = dataplane.contains('/') || dataplane.starts_with('.');
+    let is_path = is_path(dataplane);
     let folder = if is_path { PathBuf::from(dataplane) } else { shipped.join(dataplane) };
     if !dataplane.is_empty() && folder.is_dir() {
         return Ok(folder);

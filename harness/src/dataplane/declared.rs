@@ -1,7 +1,8 @@
 //! What a dataplane says of itself before it is judged: what it offers, and what it knows to be wrong with it.
 
 use semver::{Prerelease, Version, VersionReq};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::observe::dictionary::glob;
 
@@ -65,7 +66,7 @@ pub struct KnownFailure {
     #[serde(default)]
     pub link: Option<String>,
     /// Versions of the dataplane for which it holds: `>=1.38, <1.41`; all without.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "range")]
     pub versions: Option<VersionReq>,
     /// Only where it is the peer of another dataplane: with its own kind it does not show.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -73,6 +74,15 @@ pub struct KnownFailure {
     /// Beside another dataplane, which may make up for it: no error then if it does not fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_hold: bool,
+}
+
+/// Versions from to; an error says what they look like.
+fn range<'de, D: Deserializer<'de>>(from: D) -> Result<Option<VersionReq>, D::Error> {
+    let parse = |text: String| {
+        let wrong = |error| format!("`{text}` is no range of versions such as `>=1.38, <1.41`: {error}");
+        text.parse().map_err(|error: semver::Error| D::Error::custom(wrong(error)))
+    };
+    Option::<String>::deserialize(from)?.map(parse).transpose()
 }
 
 impl KnownFailure {

@@ -71,6 +71,17 @@ pub enum StartError {
     },
 }
 
+/// Why a sidecar did not come to the end of its drain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotDrained {
+    /// There is no way to drain it: says nothing about it.
+    #[error("{0}")]
+    NoWay(String),
+    /// It was begun, in vain.
+    #[error("{0}")]
+    Failed(String),
+}
+
 /// A dataplane: starts sidecars.
 pub trait Dataplane<N: Network>: Send + Sync + 'static {
     /// A running sidecar.
@@ -93,7 +104,10 @@ pub trait Dataplane<N: Network>: Send + Sync + 'static {
 /// A running sidecar.
 pub trait Sidecar: Send + Sync + 'static {
     /// Stops accepting, and returns when connections in flight have ended.
-    fn drain(&self) -> impl Future<Output = ()> + Send;
+    ///
+    /// # Errors
+    /// It cannot be drained, or did not come to the end.
+    fn drain(&self) -> impl Future<Output = Result<(), NotDrained>> + Send;
 
     /// Ends what is left, now.
     fn stop(&self);

@@ -10,7 +10,7 @@ use reference_dp::resource::{Resources, Source};
 use reference_dp::tls::{Authority, Entropy};
 use rustls::crypto::CryptoProvider;
 
-use super::{Dataplane, Pod, Seams, Sidecar, StartError};
+use super::{Dataplane, NotDrained, Pod, Seams, Sidecar, StartError};
 
 /// The reference dataplane.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,8 +48,9 @@ impl<N: Network> Dataplane<N> for Reference {
 pub struct ReferenceSidecar(proxy::Sidecar);
 
 impl Sidecar for ReferenceSidecar {
-    async fn drain(&self) {
+    async fn drain(&self) -> Result<(), NotDrained> {
         self.0.drain().await;
+        Ok(())
     }
 
     fn stop(&self) {

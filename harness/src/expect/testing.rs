@@ -89,7 +89,11 @@ impl Story {
     }
 
     pub(crate) fn world(&mut self, what: &str) {
-        self.see("world", Role::World, None, None, Seen::Did { what: what.into() });
+        self.world_sees(Seen::Did { what: what.into() });
+    }
+
+    pub(crate) fn world_sees(&mut self, seen: Seen) {
+        self.see("world", Role::World, None, None, seen);
     }
 
     pub(crate) fn client(&mut self, step: &str, conn: u32, seen: Seen) {

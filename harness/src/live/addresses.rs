@@ -47,9 +47,10 @@ impl Lease {
         for i in 0..WORLDS {
             let number = FIRST + start.wrapping_add(i) % WORLDS;
             let world = u8::try_from(number).unwrap_or(u8::MAX);
-            match TcpListener::bind((Ipv4Addr::new(127, world, 255, 254), LEASE_PORT)) {
+            let address = SocketAddrV4::new(Ipv4Addr::new(127, world, 255, 254), LEASE_PORT);
+            match TcpListener::bind(address) {
                 Ok(listener) => return Ok(Self { world, _listener: listener }),
-                Err(error) => last = error,
+                Err(error) => last = denied(address, &error),
             }
         }
         Err(last)
@@ -58,6 +59,17 @@ impl Lease {
     pub(super) fn world(&self) -> u8 {
         self.world
     }
+}
+
+/// What was refused, and what helps.
+fn denied(address: SocketAddrV4, error: &io::Error) -> io::Error {
+    let help = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 are for root, for who has CAP_NET_BIND_SERVICE, or for all with sysctl net.ipv4.ip_unprivileged_port_start=0"
+        }
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("listening at {address}: {error}{help}"))
 }
 
 /// A host of the world.

@@ -132,6 +132,20 @@ pub enum Seen {
     StepSettled,
     /// Calls that are refused leave no trace in this world: where nobody listens, no relay is called. Said once, at the start.
     RefusedUnseen,
+    /// There is no way to drain a sidecar: what it leaves shows nothing.
+    Undrainable {
+        /// The sidecar, `POD.proxy`.
+        host: String,
+        /// Why, in words.
+        why: String,
+    },
+    /// A sidecar did not come to the end of its drain.
+    NotDrained {
+        /// The sidecar, `POD.proxy`.
+        host: String,
+        /// What became of it, in words.
+        why: String,
+    },
     /// A fault was set, healed, a sidecar crashed, started, drained: in words.
     Did {
         /// What.

@@ -65,6 +65,10 @@ pub struct Area {
     pub passed: usize,
     /// Cases in which a must failed, or the harness.
     pub failed: usize,
+    /// Cases that were not judged, not run among them.
+    pub unjudged: usize,
+    /// Those of them that could not be judged, or are played elsewhere.
+    pub not_run: usize,
     /// All.
     pub all: usize,
 }
@@ -104,6 +108,8 @@ impl Summary {
         let area = self.areas.entry(area).or_default();
         area.passed += usize::from(result.verdict.verdict == Verdict::Pass);
         area.failed += usize::from(exit_code([&result.verdict.verdict]) != 0);
+        area.unjudged += usize::from(!result.verdict.verdict.is_judged());
+        area.not_run += usize::from(matches!(result.verdict.verdict, Verdict::NotRun(_)));
         area.all += 1;
         for (id, verdict) in &result.verdict.clauses {
             let worst = self.clauses.entry(id.clone()).or_insert_with(|| verdict.clone());

@@ -90,6 +90,7 @@ fn what(seen: &Seen) -> String {
         Seen::StepEnded => "step ended".to_owned(),
         Seen::StepSettled => "came to rest".to_owned(),
         Seen::RefusedUnseen => "refused calls leave no trace here".to_owned(),
+        Seen::Undrainable { host, why } | Seen::NotDrained { host, why } => format!("{host}: {why}"),
         Seen::Did { what } => what.clone(),
     }
 }

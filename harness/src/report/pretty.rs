@@ -161,7 +161,14 @@ fn findings(text: &mut String, findings: &[Finding], places: &mut Vec<usize>) {
 fn areas(text: &mut String, summary: &Summary) {
     let width = summary.areas.keys().map(String::len).max().unwrap_or(0);
     for (area, counts) in &summary.areas {
-        let Area { passed, failed, all } = counts;
+        let Area { passed, failed, unjudged, not_run, all } = counts;
+        if unjudged == all {
+            let counted = [(all - not_run, "unsupported"), (*not_run, "not run")];
+            let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+            let told: Vec<_> = counted.map(|(count, word)| format!("{count} {word}")).collect();
+            put(text, format_args!("  {area:<width$}  {FAINT}{}{FAINT:#}\n", told.join(", ")));
+            continue;
+        }
         let style = match counts {
             _ if *failed > 0 => BAD,
             _ if passed == all => GOOD,
@@ -190,6 +197,9 @@ fn sum(text: &mut String, summary: &Summary, target: Option<&Target>) {
     let held = summary.clauses.values().filter(|verdict| **verdict == Verdict::Pass).count();
     let clauses = summary.clauses.len();
     let clock = time_of(target.map_or(World::Sim, |target| target.world));
+    let played = summary.areas.values().map(|area| area.all - area.unjudged).sum::<usize>();
+    // In real time cases are played beside each other.
+    let clock = if clock == REAL && played > 1 { "real time, all cases added up" } else { clock };
     let (time, packets) = (seconds(summary.virtual_ns), summary.packets);
     put(
         text,
@@ -203,11 +213,14 @@ fn sum(text: &mut String, summary: &Summary, target: Option<&Target>) {
     }
 }
 
+/// The time of a live world.
+const REAL: &str = "real time";
+
 /// Which time it is that is told.
 fn time_of(world: World) -> &'static str {
     match world {
         World::Sim => "virtual time",
-        World::Live => "real time",
+        World::Live => REAL,
     }
 }
 

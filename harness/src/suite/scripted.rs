@@ -19,7 +19,7 @@ impl Party {
     /// The harness.
     #[must_use]
     pub fn scripted() -> Self {
-        Self { name: SCRIPTED.to_owned(), version: None }
+        Self { name: SCRIPTED.to_owned(), version: None, path: None }
     }
 }
 

@@ -29,6 +29,18 @@ pub struct Party {
     pub name: String,
     /// Its version, as it tells it.
     pub version: Option<String>,
+    /// The folder as it was given, if it was given as a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl Party {
+    /// The word of the command line that asks for it.
+    fn argument(&self) -> String {
+        let word = self.path.as_ref().unwrap_or(&self.name);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        if word.chars().all(plain) { word.clone() } else { format!("'{word}'") }
+    }
 }
 
 /// The name of the reference dataplane.
@@ -38,7 +50,11 @@ impl Default for Target {
     /// The reference dataplane in the simulator.
     fn default() -> Self {
         let version = Some(env!("CARGO_PKG_VERSION").to_owned());
-        Self { world: World::Sim, dataplane: Party { name: REFERENCE.to_owned(), version }, peer: None }
+        Self {
+            world: World::Sim,
+            dataplane: Party { name: REFERENCE.to_owned(), version, path: None },
+            peer: None,
+        }
     }
 }
 
@@ -66,11 +82,11 @@ impl Target {
     #[must_use]
     pub fn arguments(&self) -> String {
         let mut words = String::new();
-        if self.dataplane.name != REFERENCE {
-            words += &format!(" --dataplane {}", self.dataplane.name);
+        if self.dataplane.name != REFERENCE || self.dataplane.path.is_some() {
+            words += &format!(" --dataplane {}", self.dataplane.argument());
         }
         if let Some(peer) = &self.peer {
-            words += &format!(" --peer {}", peer.name);
+            words += &format!(" --peer {}", peer.argument());
         }
         if self.world != World::default() {
             words += &format!(" --world {}", self.world.word());
@@ -113,11 +129,14 @@ mod tests {
         let usual = Target::default();
         assert!(usual.is_usual());
         assert_eq!((usual.arguments().as_str(), usual.slug().as_str()), ("", "reference-sim"));
-        let party = |name: &str| Party { name: name.into(), version: Some("1.40.0".into()) };
+        let party = |name: &str| Party { name: name.into(), version: Some("1.40.0".into()), path: None };
         let mixed = Target { world: World::Live, dataplane: party("envoy"), peer: Some(party("nginx")) };
         assert_eq!(mixed.arguments(), " --dataplane envoy --peer nginx --world live");
         assert_eq!(mixed.slug(), "envoy-with-nginx-live");
         assert_eq!(mixed.to_string(), "envoy 1.40.0 beside nginx 1.40.0 in the live world");
         assert!(!mixed.is_usual());
+        let given = |path: &str| Party { path: Some(path.into()), ..party("reference") };
+        let mixed = Target { dataplane: given("../my-proxy"), peer: Some(given("./a b")), ..mixed };
+        assert_eq!(mixed.arguments(), " --dataplane ../my-proxy --peer './a b' --world live");
     }
 }

@@ -7,17 +7,51 @@ use crate::observe::{Observation, Role, Seen};
 
 /// Judges all of them.
 pub(super) fn judge(run: &Run) -> Vec<AlwaysVerdict> {
-    let verdict = |findings: &Vec<Finding>| if findings.is_empty() { Verdict::Pass } else { Verdict::Fail };
+    let verdict = |findings: &[Finding]| if findings.is_empty() { Verdict::Pass } else { Verdict::Fail };
     let always = |name: &str, findings: Vec<Finding>| AlwaysVerdict {
         name: name.to_owned(),
         verdict: verdict(&findings),
         findings,
     };
-    let mut leak = always("no leak", leaks(run));
-    if !run.sockets.iter().any(|count| count.step.as_deref() == Some(AFTER_DRAIN)) {
-        leak.verdict = Verdict::NotRun("no sockets were counted after the drain".into());
+    vec![always("no hang", hangs(run)), no_leak(run), always("no mismatch", mismatches(run))]
+}
+
+/// Nothing is left of a sidecar that was drained. One that says itself when that is, and does not get there, is warned of.
+fn no_leak(run: &Run) -> AlwaysVerdict {
+    let undrained = undrained(run);
+    let mut findings = leaks(run);
+    let verdict = if !findings.is_empty() {
+        Verdict::Fail
+    } else if !undrained.is_empty() {
+        Verdict::Warn
+    } else if let Some(why) = run.observations.iter().find_map(cannot_be_drained) {
+        Verdict::NotRun(why)
+    } else if !run.sockets.iter().any(|count| count.step.as_deref() == Some(AFTER_DRAIN)) {
+        Verdict::NotRun("no sockets were counted after the drain".into())
+    } else {
+        Verdict::Pass
+    };
+    findings.extend(undrained);
+    AlwaysVerdict { name: "no leak".to_owned(), verdict, findings }
+}
+
+/// Drains that did not come to their end when all had ended.
+fn undrained(run: &Run) -> Vec<Finding> {
+    let finding = |(index, observation): (usize, &Observation)| match &observation.seen {
+        Seen::NotDrained { host, why } => {
+            let what = format!("drain ({host})");
+            Some(words::finding(what, "the end of its drain, with all apps gone", why, Some(index)))
+        }
+        _ => None,
+    };
+    run.observations.iter().enumerate().filter_map(finding).collect()
+}
+
+fn cannot_be_drained(observation: &Observation) -> Option<String> {
+    match &observation.seen {
+        Seen::Undrainable { host, why } => Some(format!("{host}: {why}")),
+        _ => None,
     }
-    vec![always("no hang", hangs(run)), leak, always("no mismatch", mismatches(run))]
 }
 
 /// Steps that did not end, and the deadline.

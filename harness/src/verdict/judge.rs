@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::support::{joined, unsupported};
+use super::support::{out_of_sight, said, unsupported};
 use super::{AlwaysVerdict, CaseVerdict, ExpectationVerdict, NO_PANIC, QUIET, Verdict, worsen};
 use super::{agree, always, known};
 use crate::dataplane::declared::Declared;
@@ -60,7 +60,13 @@ pub fn judge(run: &Run, panics: &[String], terms: &Terms<'_>) -> CaseVerdict {
     known::apply(&run.scenario.name, &mut judged, &mut always, terms);
     let mut clauses = IndexMap::new();
     for (clause, verdict) in judged.iter().flat_map(|judged| &judged.each) {
-        worsen(clauses.entry(clause.clone()).or_insert(Verdict::Pass), verdict);
+        let so_far = clauses.entry(clause.clone()).or_insert_with(|| verdict.clone());
+        // One expectation that is not asked says nothing against another that was.
+        if matches!(so_far, Verdict::Unsupported(_)) {
+            *so_far = verdict.clone();
+        } else if !matches!(verdict, Verdict::Unsupported(_)) {
+            worsen(so_far, verdict);
+        }
     }
     let expectations: Vec<_> = judged.into_iter().map(Judged::finish).collect();
     let verdict = overall(
@@ -107,12 +113,18 @@ impl Judged {
 }
 
 fn expectation_of(moment: &Moment<'_>, expectation: &Expectation, terms: &Terms<'_>) -> Judged {
+    let unseen = out_of_sight(expectation, &moment.run.scenario, terms.declared);
     let reasons: Vec<_> = expectation.proves.iter().map(|clause| terms.unsupported(clause)).collect();
+    let reasons: Vec<_> = reasons.into_iter().map(|reason| reason.or_else(|| unseen.clone())).collect();
     let own = |clause: &str| expectation.level.unwrap_or_else(|| terms.level(clause));
-    let all_unsupported = !reasons.is_empty() && reasons.iter().all(Option::is_some);
+    let all_unsupported = if reasons.is_empty() {
+        unseen
+    } else {
+        reasons.iter().cloned().collect::<Option<Vec<_>>>().and_then(said)
+    };
     // Whoever does not claim a feature is not asked about it.
     let (findings, not_run) =
-        if all_unsupported { (Vec::new(), None) } else { evaluate(moment, expectation) };
+        if all_unsupported.is_some() { (Vec::new(), None) } else { evaluate(moment, expectation) };
     let verdict_at = |level| match &not_run {
         _ if !findings.is_empty() => Verdict::of(level),
         Some(reason) => Verdict::NotRun(reason.clone()),
@@ -130,14 +142,11 @@ fn expectation_of(moment: &Moment<'_>, expectation: &Expectation, terms: &Terms<
             (clause.clone(), verdict)
         })
         .collect();
-    let kept = expectation.proves.iter().zip(&reasons).filter(|(_, why)| all_unsupported || why.is_none());
+    let kept =
+        expectation.proves.iter().zip(&reasons).filter(|(_, why)| all_unsupported.is_some() || why.is_none());
     let strongest = kept.map(|(clause, _)| own(clause)).min_by_key(|level| strength(*level));
     let level = strongest.or(expectation.level).unwrap_or(Level::Must);
-    let verdict = if all_unsupported {
-        Verdict::Unsupported(joined(reasons.into_iter().flatten().collect()))
-    } else {
-        verdict_at(level)
-    };
+    let verdict = all_unsupported.map_or_else(|| verdict_at(level), Verdict::Unsupported);
     let whole = ExpectationVerdict {
         step: moment.step.map(str::to_owned),
         line: expectation.line,

@@ -6,6 +6,7 @@ use crate::dataplane::declared::{Declared, KnownFailure};
 use crate::expect::{Finding, words};
 use crate::language::Scenario;
 use crate::requirements::Requirements;
+use crate::scenario::nearest;
 
 /// Turns failures that are known into [`Verdict::KnownFailure`], and those that are known and do not fail into [`Verdict::Fail`].
 pub(super) fn apply(name: &str, judged: &mut [Judged], always: &mut [AlwaysVerdict], terms: &Terms<'_>) {
@@ -43,25 +44,42 @@ fn excuse(known: &KnownFailure, verdicts: &mut [(&mut Verdict, &mut Vec<Finding>
     }
 }
 
-/// Entries that are about nothing in the whole suite, each in words; `cases` are all there are, whatever their world.
+/// Entries that are about nothing in the whole suite, each in words, with what is near; `cases` are all there are, whatever their world.
 #[must_use]
 pub fn stale(declared: &Declared, requirements: &Requirements, cases: &[Scenario]) -> Vec<String> {
-    let mut told = Vec::new();
-    for known in &declared.known_failures {
-        let always = ALWAYS.contains(&known.clause.as_str());
-        let (clause, pattern) = (&known.clause, &known.cases);
-        if !always && requirements.get(clause).is_none() {
-            let checks = ALWAYS.join("`, `");
-            told.push(format!(
-                "known failure `{clause}` of `{pattern}`: neither a clause of the contract nor one of `{checks}`"
-            ));
-        } else if !cases.iter().any(|case| known.covers(&case.name)) {
-            told.push(format!("known failure {clause}: no case is called like `{pattern}`"));
-        } else if !always
-            && !cases.iter().any(|case| known.covers(&case.name) && case.clauses().contains(&clause.as_str()))
-        {
-            told.push(format!("known failure {clause}: no case like `{pattern}` names the clause"));
-        }
+    let told = |known: &KnownFailure| {
+        let why = about_nothing(known, requirements, cases)?;
+        Some(format!("known failure `{}` of `{}`: {why}", known.clause, known.cases))
+    };
+    declared.known_failures.iter().filter_map(told).collect()
+}
+
+/// Why an entry is about nothing, if it is.
+fn about_nothing(known: &KnownFailure, requirements: &Requirements, cases: &[Scenario]) -> Option<String> {
+    let always = ALWAYS.contains(&known.clause.as_str());
+    if !always && requirements.get(&known.clause).is_none() {
+        return Some(format!("neither a clause of the contract nor one of `{}`", ALWAYS.join("`, `")));
     }
-    told
+    let covered: Vec<_> = cases.iter().filter(|case| known.covers(&case.name)).collect();
+    if covered.is_empty() {
+        let near = near(&known.cases, cases).map(|name| format!("; did you mean `{name}`?"));
+        return Some(format!("no case is called like this{}", near.unwrap_or_default()));
+    }
+    let mut named: Vec<&str> = covered.iter().flat_map(|case| case.clauses()).collect();
+    if always || named.contains(&known.clause.as_str()) {
+        return None;
+    }
+    named.sort_unstable();
+    named.dedup();
+    let named = if named.is_empty() { "none".to_owned() } else { named.join(", ") };
+    Some(format!("no such case names the clause, only {named}"))
+}
+
+/// The pattern that was meant by one that no case has: with the name of a scenario, or with brackets, which most names end with.
+fn near(pattern: &str, cases: &[Scenario]) -> Option<String> {
+    let (base, values) = pattern.split_once('[').map_or((pattern, None), |(base, rest)| (base, Some(rest)));
+    let name = nearest(base, cases.iter().map(Scenario::base_name))?;
+    let values = values.filter(|_| name != base).unwrap_or("*]");
+    let has_values = cases.iter().any(|case| case.base_name() == name && case.name != name);
+    Some(if has_values { format!("{name}[{values}") } else { name.to_owned() })
 }

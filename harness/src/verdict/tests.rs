@@ -181,6 +181,35 @@ fn sockets_left_after_the_drain_are_leaks() {
 }
 
 #[test]
+fn a_drain_that_cannot_be_or_does_not_end_shows() {
+    let count = |host: &str, state: &str| SocketCount {
+        at: 0,
+        step: Some(AFTER_DRAIN.into()),
+        host: host.into(),
+        by_state: BTreeMap::from([(state.into(), 1)]),
+    };
+    let with = |seen: Seen, state| {
+        let mut story = story(Vec::new());
+        story.run.sockets = vec![count("web.proxy", state)];
+        story.world_sees(seen);
+        verdict_of(&story)
+    };
+    let (host, why) = ("web.proxy".to_owned(), "it says no way".to_owned());
+    let cannot = Seen::Undrainable { host: host.clone(), why };
+    let judged = with(cannot.clone(), "CLOSED");
+    assert_eq!(always(&judged, "no leak"), &Verdict::NotRun("web.proxy: it says no way".into()));
+    assert_eq!(judged.verdict, Verdict::Pass);
+    // What is left of another one, or after the stop.
+    assert_eq!(always(&with(cannot, "LISTEN"), "no leak"), &Verdict::Fail);
+    let late = Seen::NotDrained { host, why: "it was not drained within 30 s".into() };
+    let judged = with(late.clone(), "CLOSED");
+    assert_eq!((&judged.verdict, always(&judged, "no leak")), (&Verdict::Warn, &Verdict::Warn));
+    let leak = judged.always.iter().find(|always| always.name == "no leak").unwrap();
+    assert!(leak.findings[0].found.contains("within 30 s") && leak.findings[0].observation.is_some());
+    assert_eq!(always(&with(late, "LISTEN"), "no leak"), &Verdict::Fail);
+}
+
+#[test]
 fn a_mismatch_that_nobody_reckons_with_fails() {
     let mismatch = || Seen::Mismatch { expected: "a".into(), found: "b".into() };
     let fails = |story: &Story| *always(&verdict_of(story), "no mismatch") == Verdict::Fail;

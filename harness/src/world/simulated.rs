@@ -228,7 +228,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::dataplane::{Pod, Seams, Sidecar, StartError};
+    use crate::dataplane::{NotDrained, Pod, Seams, Sidecar, StartError};
 
     /// A dataplane whose sidecars start so often, and never again.
     struct Starts(AtomicU32);
@@ -249,7 +249,9 @@ mod tests {
     }
 
     impl Sidecar for Idle {
-        async fn drain(&self) {}
+        async fn drain(&self) -> Result<(), NotDrained> {
+            Ok(())
+        }
 
         fn stop(&self) {}
 

@@ -13,7 +13,7 @@ use super::{Ground, scrape};
 use crate::app::mesh::{MeshCa, MeshIdentity};
 use crate::app::tls::AppTls;
 use crate::app::{Held, Kit, Recorder, Server};
-use crate::dataplane::{self, Dataplane, Sidecar as _, StartError};
+use crate::dataplane::{self, Dataplane, NotDrained, Sidecar as _, StartError};
 use crate::expect::{Scrape, SocketCount};
 use crate::kuma;
 use crate::language::{Check, Expectation};
@@ -277,12 +277,23 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
     }
 
     /// The sidecar of a pod drains, and stops.
-    pub(super) async fn drain_sidecar(&self, pod: &str) {
-        let Some(sidecar) = lock(&self.sidecars).get(pod).cloned() else { return };
+    ///
+    /// # Errors
+    /// There is no way to drain it.
+    pub(super) async fn drain_sidecar(&self, id: &str, pod: &str) -> Result<(), SetUpError> {
+        let Some(sidecar) = lock(&self.sidecars).get(pod).cloned() else { return Ok(()) };
         self.note_deaths();
-        sidecar.drain().await;
+        match sidecar.drain().await {
+            Ok(()) => {}
+            Err(NotDrained::NoWay(why)) => {
+                return Err(SetUpError::Unsupported(format!("{}: {why}", proxy_host(pod))));
+            }
+            // What that does to whom it serves, the scenario asks.
+            Err(NotDrained::Failed(why)) => self.log.did(Some(id), format!("{}: {why}", proxy_host(pod))),
+        }
         sidecar.stop();
         self.forget(pod).await;
+        Ok(())
     }
 
     /// Scrapes metrics and counts sockets, as far as these expectations look at them; at the bottom, all sidecars: their books are compared.
@@ -346,13 +357,23 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         }
         self.settle().await;
         let sidecars: Vec<_> = std::mem::take(&mut *lock(&self.sidecars)).into_iter().collect();
-        for (_, sidecar) in &sidecars {
-            // One that does not get there shows in its sockets.
-            let _ = timeout(DRAIN_LIMIT, sidecar.drain()).await;
+        let mut drained = Vec::new();
+        for (pod, sidecar) in &sidecars {
+            let late =
+                || NotDrained::Failed(format!("it was not drained within {} s", DRAIN_LIMIT.as_secs()));
+            let host = proxy_host(pod);
+            match timeout(DRAIN_LIMIT, sidecar.drain()).await.unwrap_or_else(|_| Err(late())) {
+                Ok(()) => drained.push(host),
+                Err(NotDrained::Failed(why)) => {
+                    self.log.world(None, Seen::NotDrained { host: host.clone(), why });
+                    drained.push(host);
+                }
+                // Its sockets are what it serves with.
+                Err(NotDrained::NoWay(why)) => self.log.world(None, Seen::Undrainable { host, why }),
+            }
         }
         self.settle().await;
-        for (pod, _) in &sidecars {
-            let host = proxy_host(pod);
+        for host in drained {
             let left = self.ground.drained_sockets(&host, &[kuma::ADMIN_PORT]);
             self.note_sockets(Some(AFTER_DRAIN), &host, left);
         }

@@ -108,7 +108,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             }
             ProxyAct::Drain => {
                 self.log.did(Some(id), format!("{pod}.proxy drains"));
-                self.drain_sidecar(pod).await;
+                self.drain_sidecar(id, pod).await?;
                 self.log.did(Some(id), format!("{pod}.proxy stopped"));
             }
         }

@@ -96,3 +96,45 @@ fn a_case_of_another_world_is_not_run() {
         "{coverage}"
     );
 }
+
+/// A folder beside the project's scenarios with an adapter whose program is the shell.
+fn adapter(project: &Project, dictionary: &str, more: &str) {
+    let folder = project.0.path().join("mine");
+    fs::create_dir_all(&folder).expect("a folder");
+    let text = format!("about: x\nbinary: {{name: sh}}\nready: {{line: up}}\n{more}");
+    fs::write(folder.join("adapter.yaml"), text).expect("an adapter");
+    fs::write(folder.join("dictionary.yaml"), dictionary).expect("a dictionary");
+}
+
+#[test]
+fn what_is_wrong_with_an_adapter_is_told_before_anything_is_played() {
+    let project = Project::new(GOOD.as_bytes());
+    let known = |clause, cases| {
+        format!("known_failures: [{{clause: {clause}, cases: {cases}, reason: x, versions: '>=1.0'}}]\n")
+    };
+    for (dictionary, more, words) in [
+        ("signals: {}\n", "strat: {}\n", "mine/adapter.yaml:4:1"),
+        ("signals: {}\n", known("TCP-4", "case").as_str(), "no such case names the clause, only TCP-1\n"),
+        ("signals: {}\n", known("TCP-1", "csae").as_str(), "did you mean `case`?\n"),
+        ("signals: {}\n", &known("TCP-1", "case").replace(">=1.0", "abc"), "such as `>=1.38, <1.41`"),
+        ("signals: {tcp.sned: {families: [x]}}\n", "", "did you mean `tcp.sent`?"),
+        ("signals: {}\n", "features: [tcp, drain]\n", "the key `drain` is missing"),
+    ] {
+        adapter(&project, dictionary, more);
+        let answer = project.conform(&["run", "--dataplane", "./mine", "--world", "live"]);
+        assert!(answer.code == 2 && answer.out.is_empty(), "{}", answer.told());
+        assert!(answer.err.contains(words) && answer.err.ends_with('\n'), "{words}: {}", answer.told());
+    }
+    adapter(&project, "signals: {}\n", "start: {args: [-c, exit 7]}\n");
+    let answer = project.conform(&["run", "--dataplane", "./mine", "--world", "live"]);
+    let words = "cargo conform run 'case' --seed 0 --dataplane ./mine --world live\n";
+    assert!(answer.code == 3 && answer.out.contains(words), "{}", answer.told());
+}
+
+#[test]
+fn the_schema_of_plans_is_no_rust() {
+    let schema = Project::new(GOOD.as_bytes()).conform(&["plan", "--schema"]);
+    for word in ["`None`", "`Some", "[`", "::", "rustls"] {
+        assert!(schema.code == 0 && !schema.out.contains(word), "{word}");
+    }
+}

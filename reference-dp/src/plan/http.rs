@@ -10,23 +10,23 @@ use super::{duration, optional_duration};
 /// What a listener does with requests.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct HttpPolicy {
-    /// From the end of a request to the end of its answer; `None`: for ever.
+    /// From the end of a request to the end of its answer; null: for ever.
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub request_timeout: Option<Duration>,
-    /// For the head of a request; `None`: for ever.
+    /// For the head of a request; null: for ever.
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub request_headers_timeout: Option<Duration>,
-    /// Of a stream in which nothing moves; `None`: for ever.
+    /// Of a stream in which nothing moves; null: for ever.
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub stream_idle_timeout: Option<Duration>,
-    /// Of a stream as a whole; `None`: for ever.
+    /// Of a stream as a whole; null: for ever.
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub max_stream_duration: Option<Duration>,
-    /// How requests are tried again; `None`: not at all.
+    /// How requests are tried again; null: not at all.
     pub retry: Option<Retry>,
     /// Whether dot segments are taken out of paths (outbounds do, inbounds do not; kuma 2.3).
     pub normalize_path: bool,
@@ -37,7 +37,7 @@ pub struct HttpPolicy {
 pub struct Retry {
     /// Tries after the first one; at least 1.
     pub retries: u32,
-    /// For one try, counted like the request timeout; `None`: no limit of its own.
+    /// For one try, counted like the request timeout; null: no limit of its own.
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub per_try_timeout: Option<Duration>,
@@ -78,7 +78,7 @@ pub struct RetryOn {
     pub retriable_4xx: bool,
     /// These statuses.
     pub statuses: Vec<u16>,
-    /// Only requests of these methods are; empty: any. Asked by [`Self::is_for`].
+    /// Only requests of these methods are; empty: any.
     pub methods: Vec<&'static str>,
 }
 
@@ -95,11 +95,11 @@ impl RetryOn {
 pub struct HttpUpstream {
     /// The protocol spoken, without negotiation.
     pub version: HttpVersion,
-    /// Of a pooled connection without a request; `None`: for ever.
+    /// Of a pooled connection without a request; null: for ever.
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Duration>,
-    /// Of a connection as a whole; `None`: for ever.
+    /// Of a connection as a whole; null: for ever.
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub max_connection_duration: Option<Duration>,

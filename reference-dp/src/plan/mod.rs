@@ -34,7 +34,7 @@ pub struct Plan {
     pub mesh: String,
     /// Name of the dataplane.
     pub dataplane: String,
-    /// URIs of the sidecar's own certificate, in order; `None` if the mesh has no mTLS.
+    /// URIs of the sidecar's own certificate, in order; null if the mesh has no mTLS.
     pub identity: Option<Vec<String>>,
     /// Where it listens for others, in the order of the resource.
     pub inbounds: Vec<Inbound>,
@@ -51,12 +51,12 @@ pub struct Inbound {
     pub service: String,
     /// The protocol the service speaks.
     pub protocol: Protocol,
-    /// How requests are treated; `None`: the bytes are opaque.
+    /// How requests are treated; null: the bytes are opaque.
     pub http: Option<HttpPolicy>,
     /// `localhost_<servicePort>`; names its metrics.
     pub stat_prefix: String,
-    /// How long a connection may be without a byte in either direction; `None`: for ever. Where requests are told apart,
-    /// Kuma sets no such limit on callers' connections, only on those of [`Cluster::http`] (kuma 2.5).
+    /// How long a connection may be without a byte in either direction; null: for ever. Where requests are told apart,
+    /// Kuma sets no such limit on callers' connections, only on those of its cluster's `http` (kuma 2.5).
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Duration>,
@@ -90,12 +90,12 @@ pub struct Outbound {
     pub service: String,
     /// The protocol the destination speaks.
     pub protocol: Protocol,
-    /// How requests are treated; `None`: the bytes are opaque.
+    /// How requests are treated; null: the bytes are opaque.
     pub http: Option<HttpPolicy>,
     /// Names its metrics.
     pub stat_prefix: String,
-    /// How long a connection may be without a byte in either direction; `None`: for ever. Where requests are told apart,
-    /// Kuma sets no such limit on callers' connections, only on those of [`Cluster::http`] (kuma 2.5).
+    /// How long a connection may be without a byte in either direction; null: for ever. Where requests are told apart,
+    /// Kuma sets no such limit on callers' connections, only on those of its cluster's `http` (kuma 2.5).
     #[serde(serialize_with = "optional_duration")]
     #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Duration>,
@@ -116,17 +116,17 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     /// Attempts in all for one connection of the client; at least 1.
     pub connect_attempts: u32,
-    /// Mesh TLS towards the endpoints; `None`: plaintext.
+    /// Mesh TLS towards the endpoints; null: plaintext.
     pub tls: Option<UpstreamTls>,
-    /// How requests are carried to the endpoints; `None`: the bytes are opaque.
+    /// How requests are carried to the endpoints; null: the bytes are opaque.
     pub http: Option<HttpUpstream>,
 }
 
 /// Mesh TLS towards another dataplane.
 #[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct UpstreamTls {
-    /// Server name to send. Outbounds by `kuma.io/service` have none: Kuma's form of it is no DNS name, and rustls can
-    /// send only those.
+    /// Server name to send. Outbounds by `kuma.io/service` have none: Kuma's form of it is no DNS name, and some
+    /// libraries send only those.
     pub sni: Option<String>,
     /// Of an outbound by `kuma.io/service`: the server name as Kuma has it, `SERVICE{mesh=MESH}` (kuma 3.3), for those whose
     /// TLS can send what is no DNS name.

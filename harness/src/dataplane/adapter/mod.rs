@@ -18,6 +18,7 @@ use crate::scenario::{Diagnostics, Strict};
 mod binary;
 mod file;
 mod resolve;
+mod sample;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::file::{self, File};
+use super::sample;
 use super::template::{Inline, TemplateError, Templates};
 use super::{
     Adapter, Binary, Command, Drain, DrainBy, DrainedWhen, Driver, Life, Metrics, Ready, Signal, Version,
@@ -25,6 +26,7 @@ pub(super) fn adapter(
     problems: &mut Vec<Problem>,
 ) -> Adapter {
     let mut resolver = Resolver { templates: &templates, problems };
+    resolver.drain_goes_with(&written);
     let declared = resolver.declared(written.features, written.known_failures);
     let declared =
         Declared { agent: written.agent, resolves_resources: written.resolves_resources, ..declared };
@@ -93,7 +95,7 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn inline(&mut self, what: &str, text: &At<String>) -> Inline {
         let inline = Inline { what: what.to_owned(), text: text.value.clone() };
-        if let Err(error) = self.templates.check(&inline) {
+        if let Err(error) = self.templates.check(&inline, sample::all()) {
             self.problems.push(Problem::new(Kind::Value, error.reason).at(text.span.clone()));
         }
         inline
@@ -210,6 +212,25 @@ impl Resolver<'_> {
             }
         };
         Some(Drain { by, until, within })
+    }
+
+    /// What is claimed must be there, and what is asked for, too.
+    fn drain_goes_with(&mut self, written: &File) {
+        let drain = written.drain.as_ref();
+        let claimed = written.features.iter().flatten().find(|feature| feature.value == "drain");
+        if let (Some(claimed), None, file::Driver::Template) = (claimed, drain, written.driver) {
+            let problem =
+                Problem::new(Kind::Missing, "feature `drain` is claimed, and the key `drain` is missing");
+            let help =
+                "say how it is drained, such as `drain: {signal: USR1, until: exit}`, or do not claim it";
+            self.problems.push(problem.at(claimed.span.clone()).help(help));
+        }
+        if let (Some(drain), None) = (drain, &written.metrics)
+            && matches!(drain.value.until, Some(file::Until::Zero(_)))
+        {
+            let problem = Problem::new(Kind::Missing, "`drain.until.zero` needs the key `metrics`");
+            self.problems.push(problem.at(drain.key.clone()).label("nobody knows when they are zero"));
+        }
     }
 
     fn declared(

@@ -31,7 +31,11 @@ pub struct Inline {
 
 /// A template that cannot be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("template {what}{}: {reason}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
+#[error(
+    "template {what}{}: {reason}{}",
+    line.map(|line| format!(", line {line}")).unwrap_or_default(),
+    text.as_ref().map(|text| format!(", in `{text}`")).unwrap_or_default()
+)]
 pub struct TemplateError {
     /// The file, or the place in adapter.yaml.
     pub what: String,
@@ -39,6 +43,8 @@ pub struct TemplateError {
     pub line: Option<usize>,
     /// Why.
     pub reason: String,
+    /// That line.
+    pub text: Option<String>,
 }
 
 /// What templates are given.
@@ -102,6 +108,7 @@ impl Templates {
                 what: name.clone(),
                 line: None,
                 reason: error.to_string(),
+                text: None,
             });
             let added = added.and_then(|text| {
                 environment.add_template_owned(name.clone(), text).map_err(|error| told(&name, &error))
@@ -116,10 +123,19 @@ impl Templates {
         self.environment.get_template(name).is_ok()
     }
 
-    /// Whether a text is a template at all.
-    pub(super) fn check(&self, inline: &Inline) -> Result<(), TemplateError> {
+    /// Whether a text is a template at all, and asks for what can be given: a name that none of the `samples` has is a mistake.
+    pub(super) fn check(&self, inline: &Inline, samples: &[Context]) -> Result<(), TemplateError> {
         let template = self.environment.template_from_named_str(&inline.what, &inline.text);
-        template.map(|_| ()).map_err(|error| told(&inline.what, &error))
+        let template = template.map_err(|error| told(&inline.what, &error))?;
+        let mut wrong = None;
+        for sample in samples {
+            match template.render(Value::from(Serde(sample))) {
+                // Another kind of error may be the sample's, or the environment's.
+                Err(error) if error.kind() == ErrorKind::UndefinedError => wrong = Some(error),
+                _ => return Ok(()),
+            }
+        }
+        wrong.map_or(Ok(()), |error| Err(told(&inline.what, &error)))
     }
 
     /// Renders a file of the adapter's folder.
@@ -173,6 +189,8 @@ fn environment() -> Environment<'static> {
     environment.set_syntax(syntax.build().unwrap_or_default());
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Errors know their text.
+    environment.set_debug(true);
     environment.add_filter("seconds", |text: &str| duration(text).map(seconds));
     environment.add_filter("milliseconds", |text: &str| {
         duration(text).map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
@@ -210,13 +228,18 @@ fn seconds(duration: Duration) -> String {
 
 fn told(what: &str, error: &Error) -> TemplateError {
     let kind = error.kind().to_string();
-    let reason = match error.detail() {
-        Some(detail) => format!("{kind}: {detail}"),
-        None => kind,
+    let source = error.template_source();
+    // The expression itself: all that minijinja says of a name that is not given is that there was one.
+    let expression = error.range().and_then(|range| source?.get(range)).filter(|text| !text.is_empty());
+    let reason = match (error.detail(), expression) {
+        (Some(detail), _) => format!("{kind}: {detail}"),
+        (None, Some(expression)) => format!("{kind}: `{expression}`"),
+        (None, None) => kind,
     };
+    let text = error.line().and_then(|line| source?.lines().nth(line - 1)).map(|text| text.trim().to_owned());
     // Of a template within another it is the inner one's name that helps.
     let what = error.name().filter(|name| *name != what).map_or_else(|| what.to_owned(), str::to_owned);
-    TemplateError { what, line: error.line(), reason }
+    TemplateError { what, line: error.line(), reason, text }
 }
 
 #[cfg(test)]
@@ -259,8 +282,12 @@ mod tests {
 
     #[test]
     fn what_is_not_given_is_an_error_with_its_place() {
-        let error = render("a\n{{ plan.lisen }}").unwrap_err();
-        assert_eq!((error.what.as_str(), error.line), ("here", Some(2)), "{error}");
+        let error = render("a\n{{ plan.lisen.on }}!").unwrap_err();
+        let told = error.to_string();
+        assert!(told.starts_with("template here, line 2: undefined value: `plan.lisen`"), "{told}");
+        assert!(told.ends_with(", in `{{ plan.lisen.on }}!`"), "{told}");
+        let error = render("{{ plan.lisen }}").unwrap_err();
+        assert!(error.reason.contains("`plan.lisen`"), "{error}");
         for text in ["{{ plan.listen | seconds }}", "{{ pod | port }}", "{{ env('NO_SUCH_VARIABLE') }}"] {
             assert!(render(text).is_err(), "{text}");
         }

@@ -84,6 +84,14 @@ fn mistakes_are_told_with_their_place() {
         ("about: x\nbinary: {name: x}\nready: {get: /}\nstop: {within: soon}\n", "expected a duration"),
         ("about: x\nbinary: {name: x}\nready: {get: /}\ndrain: {within: 1s}\n", "one of `post`, `signal`"),
         (
+            "about: x\nbinary: {name: x}\nready: {get: /}\nfeatures: [tcp, drain]\n",
+            "the key `drain` is missing",
+        ),
+        (
+            "about: x\nbinary: {name: x}\nready: {get: /}\ndrain: {signal: TERM, until: {zero: [x]}}\n",
+            "`drain.until.zero` needs the key `metrics`",
+        ),
+        (
             "about: x\nbinary: {name: x}\nready: {get: /}\nfiles: {a: a.jinja}\n",
             "there is no template `a.jinja`",
         ),
@@ -93,6 +101,14 @@ fn mistakes_are_told_with_their_place() {
             "template b.jinja, line 2: syntax error",
         ),
         ("about: x\nbinary: {name: x}\nready: {get: /}\nstart: {args: [\"{{ x\"]}\n", "adapter.yaml:4:16"),
+        (
+            "about: x\nbinary: {name: x}\nready: {get: \"/{{ admin.prot }}\"}\n",
+            "undefined value: `admin.prot`",
+        ),
+        (
+            "about: x\nbinary: {name: x}\nready: {get: /}\nstart: {args: [\"{{ plan.x }}\"]}\n",
+            "adapter.yaml:4:16",
+        ),
         ("about: x\nbinary: {name: x}\ndriver: exec\nready: {get: /}\n", "does not go with `driver: exec`"),
         (
             "about: x\nbinary: {name: x}\nready: {get: /}\nknown_failures: [{clause: HTPT-17, cases: x, reason: y}]\n",

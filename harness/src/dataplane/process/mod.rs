@@ -40,6 +40,8 @@ use driver::{Driver, Reply};
 use ready::Sign;
 use sidecar::Kind;
 
+/// For a look at what is missing, when the time to become ready is over.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 /// Exit code of a program that cannot do what it was asked for.
 const UNSUPPORTED: i32 = 89;
 
@@ -83,12 +85,12 @@ pub enum StartError {
         output: String,
     },
     /// It did not become ready.
-    #[error("it was not ready within {} s{}; {output}", within.as_secs_f64(), not_there(missing))]
+    #[error("it was not ready within {} s: {}; {output}", within.as_secs_f64(), lacking.join(", "))]
     NotReady {
         /// Its time.
         within: Duration,
-        /// Addresses of the plan where nobody listens.
-        missing: Vec<SocketAddr>,
+        /// What was missing, each in words.
+        lacking: Vec<String>,
         /// Its last lines.
         output: String,
     },
@@ -100,11 +102,6 @@ pub enum StartError {
         /// Its last lines.
         output: String,
     },
-}
-
-fn not_there(missing: &[SocketAddr]) -> String {
-    let named: Vec<_> = missing.iter().map(SocketAddr::to_string).collect();
-    if named.is_empty() { String::new() } else { format!(", nobody listens at {}", named.join(", ")) }
 }
 
 fn in_background(strays: &[u32]) -> String {
@@ -223,9 +220,14 @@ impl Process {
             status = child.ended() => {
                 Err(StartError::Ended { status, strays: child.kill_strays(), output: child.tail() })
             }
-            ready = timeout(within, ready::wait(sign, &listeners, child)) => ready.map_err(|_| {
-                StartError::NotReady { within, missing: ready::missing(&listeners), output: child.tail() }
-            }),
+            ready = timeout(within, ready::wait(sign, &listeners, child)) => match ready {
+                Ok(()) => Ok(()),
+                Err(_) => {
+                    let lacking = timeout(LAST_LOOK, ready::lacking(sign, &listeners, child)).await;
+                    let lacking = lacking.unwrap_or_else(|_| vec!["it takes connections, and does not answer".to_owned()]);
+                    Err(StartError::NotReady { within, lacking, output: child.tail() })
+                }
+            },
         }
     }
 

@@ -34,13 +34,24 @@ pub(super) async fn request(method: &str, address: SocketAddr, path: &str) -> Re
 /// Waits for the sign, if there is one to wait for, and until all `listeners` listen.
 pub(super) async fn wait(sign: Option<&Sign>, listeners: &[SocketAddr], child: &Child) {
     if let Some(sign) = sign {
-        while !is_there(sign, child).await {
+        while asked(sign, child).await.is_err() {
             sleep(EVERY).await;
         }
     }
     while !missing(listeners).is_empty() {
         sleep(EVERY).await;
     }
+}
+
+/// What is missing for it to be ready, each in words.
+pub(super) async fn lacking(sign: Option<&Sign>, listeners: &[SocketAddr], child: &Child) -> Vec<String> {
+    let mut lacking = Vec::new();
+    if let Some(sign) = sign {
+        lacking.extend(asked(sign, child).await.err());
+    }
+    let nobody = missing(listeners).into_iter().map(|address| format!("nobody listens at {address}"));
+    lacking.extend(nobody);
+    lacking
 }
 
 /// Waits until nobody listens at any of these addresses.
@@ -50,13 +61,23 @@ pub(super) async fn gone(listeners: &[SocketAddr]) {
     }
 }
 
-async fn is_there(sign: &Sign, child: &Child) -> bool {
+/// Looks for the sign; the error says what is there instead.
+async fn asked(sign: &Sign, child: &Child) -> Result<(), String> {
     match sign {
         Sign::Get(address, path) => {
-            request("GET", *address, path).await.is_ok_and(|answer| answer.status == 200)
+            let what = format!("GET http://{address}{path}");
+            match request("GET", *address, path).await {
+                Ok(Answer { status: 200, .. }) => Ok(()),
+                Ok(answer) => Err(format!("{what} answered {}", answer.status)),
+                Err(error) => Err(format!("{what}: {error}")),
+            }
         }
-        Sign::Accepts(address) => TcpStream::connect(address).await.is_ok(),
-        Sign::Line(text) => child.said(text),
+        Sign::Accepts(address) => TcpStream::connect(address)
+            .await
+            .map(drop)
+            .map_err(|error| format!("nobody answers at {address}: {error}")),
+        Sign::Line(text) if child.said(text) => Ok(()),
+        Sign::Line(text) => Err(format!("no line of its output has `{text}`")),
     }
 }
 

@@ -12,9 +12,9 @@ use tokio::time::{sleep, timeout};
 use super::child::Child;
 use super::driver::{Collected, Driver, DriverError, Reply, nonsense};
 use super::ready::{gone, request};
-use crate::dataplane::Sidecar;
 use crate::dataplane::adapter::{Adapter, Context, Drain, DrainBy, DrainedWhen, Driver as DriverKind, Life};
 use crate::dataplane::plan::Plan;
+use crate::dataplane::{NotDrained, Sidecar};
 use crate::observe::dictionary::bears_any;
 use crate::observe::metrics::Metrics;
 
@@ -50,7 +50,7 @@ pub(super) enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub enum DrainError {
     /// The adapter does not say how.
-    #[error("the adapter says no way to drain")]
+    #[error("its adapter says no way to drain")]
     Unknown,
     /// The request failed.
     #[error("POST {path}: {reason}")]
@@ -66,6 +66,16 @@ pub enum DrainError {
     /// The driver failed.
     #[error(transparent)]
     Driver(#[from] DriverError),
+}
+
+impl DrainError {
+    /// The same in the words of all dataplanes.
+    fn told(self) -> NotDrained {
+        match self {
+            Self::Unknown | Self::Driver(DriverError::Unsupported(_)) => NotDrained::NoWay(self.to_string()),
+            Self::Post { .. } | Self::Late(_) | Self::Driver(_) => NotDrained::Failed(self.to_string()),
+        }
+    }
 }
 
 impl ProcessSidecar {
@@ -183,9 +193,8 @@ impl ProcessSidecar {
 }
 
 impl Sidecar for ProcessSidecar {
-    async fn drain(&self) {
-        // One that does not get there shows in its sockets.
-        let _ = self.drained().await;
+    async fn drain(&self) -> Result<(), NotDrained> {
+        self.drained().await.map_err(DrainError::told)
     }
 
     fn stop(&self) {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::dataplane::declared::KnownFailure;
+use crate::language::{Link, Mtls, Scenario, WireCheck};
 
 /// A proxy that declares one feature of the contract, and no more.
 fn proxy() -> Declared {
@@ -86,6 +87,104 @@ fn a_case_without_a_supported_clause_is_unsupported_as_a_whole() {
     assert!(is_unsupported(&judged.verdict), "{judged:?}");
 }
 
+fn wire(change: impl FnOnce(&mut WireCheck)) -> Check {
+    let mut wire = WireCheck::on(Link { from: "web.proxy".into(), to: "backend.proxy".into() });
+    change(&mut wire);
+    Check::Wire(wire)
+}
+
+fn word(word: &str) -> Option<Match<String>> {
+    Some(Match::Any(vec![word.into()]))
+}
+
+#[test]
+fn what_an_expectation_looks_at_must_be_claimed_whatever_it_proves() {
+    let strict = |expect| {
+        let mut story = story(expect);
+        story.run.scenario.mesh.mtls = Mtls::Strict;
+        story
+    };
+    let with = |feature: &str| Declared { features: Some(vec!["own".into(), feature.into()]), ..proxy() };
+    for (check, feature) in [
+        (unjudged(), "metrics"),
+        (wire(|wire| wire.outer = word("mesh-tls")), "mtls"),
+        (wire(|wire| wire.inner = word("http/2")), "mtls"),
+        (wire(|wire| wire.inner_sni = Some(Match::Absent)), "mtls"),
+        (wire(|wire| wire.inner_alpn = word("h2")), "mtls"),
+        (wire(|wire| wire.client_uris = vec!["spiffe://default/web".into()]), "mtls"),
+        (wire(|wire| wire.server_uris = vec!["spiffe://default/web".into()]), "mtls"),
+        (wire(|wire| wire.sni = word("backend")), "mtls"),
+        (wire(|wire| wire.alpn = word("kuma")), "mtls"),
+        (wire(|wire| wire.version = word("1.3")), "mtls"),
+    ] {
+        let why = Verdict::Unsupported(format!("feature `{feature}` is not declared"));
+        for proves in [&["M-1"][..], &[]] {
+            let judged = judged_by(&strict(vec![expectation(vec![check.clone()], proves)]), &proxy(), None);
+            assert_eq!(judged.expectations[0].verdict, why, "{check:?}");
+            assert_eq!(judged.clauses.get("M-1"), (!proves.is_empty()).then_some(&why));
+            for declared in [with(feature), Declared::default()] {
+                let story = strict(vec![expectation(vec![check.clone()], proves)]);
+                let judged = judged_by(&story, &declared, None);
+                assert!(!is_unsupported(&judged.expectations[0].verdict), "{check:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tls_that_is_no_sidecars_needs_no_feature() {
+    let app = Link { from: "web".into(), to: "web.proxy".into() };
+    for (mtls, check) in [
+        (Mtls::Disabled, wire(|wire| wire.sni = word("backend"))),
+        (Mtls::Strict, wire(|wire| (wire.link, wire.alpn) = (app, word("h2")))),
+        (Mtls::Strict, wire(|wire| wire.alpn = Some(Match::Absent))),
+        (Mtls::Strict, wire(|wire| wire.outer = word("plain"))),
+        (Mtls::Strict, wire(|wire| wire.outer = Some(Match::Any(vec!["mesh-tls".into(), "plain".into()])))),
+        (Mtls::Strict, wire(|wire| wire.bytes = Some(Count::Within(vec![(1, 2)])))),
+    ] {
+        let mut story = story(vec![expectation(vec![check.clone()], &["M-1"])]);
+        story.run.scenario.mesh.mtls = mtls;
+        let judged = judged_by(&story, &proxy(), None);
+        assert!(!is_unsupported(&judged.expectations[0].verdict), "{check:?}");
+    }
+}
+
+#[test]
+fn a_clause_is_unsupported_only_if_no_expectation_is_judged() {
+    let unseen = || expectation(vec![unjudged()], &["M-1", "M-2"]);
+    for (other, verdict) in [(good(&["M-1"]), Verdict::Pass), (bad(&["M-1"]), Verdict::Fail)] {
+        for expect in [vec![unseen(), other.clone()], vec![other, unseen()]] {
+            let judged = judged_by(&story(expect), &proxy(), None);
+            assert_eq!(judged.clauses["M-1"], verdict);
+            assert!(is_unsupported(&judged.clauses["M-2"]));
+        }
+    }
+}
+
+#[test]
+fn a_case_is_played_by_those_who_can_see_something_of_it_and_speak_its_protocols() {
+    let ask = |scenario: &Scenario, declared: &Declared| supported(scenario, &contract(), declared);
+    let mut scenario = story(vec![expectation(vec![unjudged()], &["M-1"])]).run.scenario;
+    assert_eq!(ask(&scenario, &proxy()), Err("feature `metrics` is not declared".into()));
+    scenario.expect.push(good(&["M-1"]));
+    assert_eq!(ask(&scenario, &proxy()), Ok(()));
+    // A plain relay passes TLS by.
+    scenario.mesh.mtls = Mtls::Strict;
+    assert_eq!(ask(&scenario, &proxy()), Ok(()));
+    for (tag, feature) in [
+        ("tcp", None),
+        ("mysql", None),
+        ("HTTP", Some("http")),
+        ("grpc", Some("grpc")),
+        ("kafka", Some("kafka")),
+    ] {
+        scenario.pods[1].protocol = Some(tag.into());
+        let told = feature.map(|feature| format!("feature `{feature}` is not declared"));
+        assert_eq!(ask(&scenario, &proxy()), told.map_or(Ok(()), Err), "{tag}");
+        assert_eq!(ask(&scenario, &Declared::default()), Ok(()));
+    }
+}
+
 #[test]
 fn a_failure_that_is_known_is_no_failure() {
     let judged = |expect, clause| judged_by(&story(expect), &knows(clause, "test/*"), Some("1.40.2"));
@@ -159,9 +258,10 @@ fn entries_about_nothing_are_told() {
     assert_eq!(told("M-1", "test/*"), Vec::<String>::new());
     assert_eq!(told("no leak", "*story"), Vec::<String>::new());
     for (clause, pattern, words) in [
-        ("M-1", "tests/*", "no case is called like `tests/*`"),
-        ("no leak", "tests/*", "no case is called like `tests/*`"),
-        ("M-2", "test/*", "no case like `test/*` names the clause"),
+        ("M-1", "tests/*", "known failure `M-1` of `tests/*`: no case is called like this"),
+        ("no leak", "test/stroy", "no case is called like this; did you mean `test/story`?"),
+        ("M-1", "test/story[*]", "no case is called like this; did you mean `test/story`?"),
+        ("M-2", "test/*", "no such case names the clause, only M-1"),
         ("M-99", "test/*", "neither a clause of the contract nor one of `no hang`"),
     ] {
         let told = told(clause, pattern);
