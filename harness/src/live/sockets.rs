@@ -7,6 +7,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 /// Sockets of `process`, by state, of whose own ends `counts` approves. Empty if it is gone.
 pub(super) fn of_process(process: u32, counts: impl Fn(SocketAddrV4) -> bool) -> BTreeMap<String, u32> {
     let inodes = inodes(process);
+    if inodes.is_empty() {
+        return BTreeMap::new();
+    }
     let table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
     let mut by_state = BTreeMap::new();
     for socket in table.lines().skip(1).filter_map(Socket::parse) {

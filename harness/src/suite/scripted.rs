@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_the_harness_is_not_is_not_played() {
-        let raw = "  backend: {protocol: http, app: {raw: [[{send: x}]]}}\n";
+        let raw = "  backend: {protocol: http, app: {raw: [{send: x}]}}\n";
         let stall = "  backend: {protocol: http, app: {http: {\"*\": stall}}}\n";
         for (pods, mesh, more, why) in [
             (raw, "mtls: disabled", "", "scripted in bytes"),

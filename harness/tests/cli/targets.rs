@@ -45,11 +45,9 @@ fn parts_together_are_the_whole() {
 #[test]
 fn what_is_not_to_be_had_is_told() {
     let project = Project::new(GOOD.as_bytes());
-    let only = "in the simulator only --dataplane reference --peer same is";
     for command in ["run", "coverage"] {
         for (arguments, words) in [
             (&["--world", "live"][..], "fixtures/dataplanes/reference/adapter.yaml"),
-            (&["--peer", "scripted"], only),
             (&["--dataplane", "refrence"], "did you mean `reference`?"),
             (&["--peer", "nginx"], "there is no dataplane `nginx`"),
             (&["--dataplane", "./nowhere"], "there is no folder ./nowhere"),
