@@ -25,7 +25,7 @@ while read -r line; do
         -*) all="${all%%"$IFS$what$IFS"*}$IFS${all#*"$IFS$what$IFS"}" ;;
     esac
 done
-for what in $all; do case "$what" in [0-9]*) kill -KILL -- "-$what" ;; esac; done
+for what in $all; do case "$what" in [0-9]*) kill -s KILL -- "-$what" ;; esac; done
 for what in $all; do case "$what" in /*) rm -rf -- "$what" ;; esac; done
 "#;
 
