@@ -9,7 +9,7 @@ use crate::kuma::Resource;
 use crate::language::http::{Act, HttpApp, HttpVersion};
 use crate::language::{
     Check, EndCheck, Expectation, Fault, HttpCheck, Link, Mtls, Pod, PodIdentity, ProxyKind, Scenario,
-    ServerScript, Step, Target, Verb,
+    ServerScript, Step, Target, Verb, World,
 };
 
 /// The peer that is the harness.
@@ -30,7 +30,7 @@ const REQUESTS: [&str; 3] = ["http", "http2", "grpc"];
 ///
 /// # Errors
 /// It is about what the harness is not in such a place: why, in words.
-pub fn stand_in(scenario: &Scenario) -> Result<Scenario, String> {
+pub fn stand_in(scenario: &Scenario, world: World) -> Result<Scenario, String> {
     let own = |pod: &&Pod| pod.proxy == ProxyKind::Default && pod.within.is_none();
     let peers: Vec<&Pod> =
         scenario.pods.iter().filter(own).filter(|pod| !scenario.calls(&pod.name)).collect();
@@ -50,7 +50,7 @@ pub fn stand_in(scenario: &Scenario) -> Result<Scenario, String> {
     for pod in meant.pods.iter_mut().filter(|pod| peers.contains(&pod.name)) {
         replace(pod, scenario.mesh.mtls);
     }
-    let peers = Peers { scenario, names: peers };
+    let peers = Peers { scenario, world, names: peers };
     peers.steps(&mut meant.steps)?;
     peers.expectations(&mut meant.expect, None);
     Ok(meant)
@@ -118,6 +118,7 @@ fn replace(pod: &mut Pod, mtls: Mtls) {
 /// Pods whose sidecar the harness is.
 struct Peers<'a> {
     scenario: &'a Scenario,
+    world: World,
     names: Vec<String>,
 }
 
@@ -144,6 +145,13 @@ impl Peers<'_> {
                 Err("goes round the caller's sidecar".to_owned())
             }
             Verb::Proxy { pod, .. } if self.have(pod) => Err(format!("is about the sidecar of `{pod}`")),
+            // Kernels take calls to apps of this process by themselves, at once.
+            Verb::Fault(Fault { link, .. }) | Verb::Heal(link)
+                if self.world == World::Live
+                    && (self.are_sidecar(&link.from) || self.are_sidecar(&link.to)) =>
+            {
+                Err(format!("is about {link}, which leads to the harness; in the simulator it is played"))
+            }
             Verb::Fault(Fault { link, .. }) | Verb::Heal(link) => {
                 let told = format!("is about {link}");
                 self.link(link).then_some(()).ok_or(told)
@@ -255,7 +263,7 @@ mod tests {
                       \x20 - {metrics: {at: backend.proxy, http.requests: 1}, proves: [HTTP-1]}\n\
                       \x20 - {metrics: {at: web.proxy, http.requests: 1}, proves: [HTTP-1]}\n";
         let written = case(&format!("mesh: {{mtls: strict}}\npods:\n  web: {{}}\n{HTTP}{CALL}{expect}"));
-        let meant = stand_in(&written).expect("a case for it");
+        let meant = stand_in(&written, World::Live).expect("a case for it");
         let pod = meant.pod("backend").expect("the pod");
         assert_eq!(
             (pod.proxy, &pod.identity),
@@ -295,8 +303,12 @@ mod tests {
         ] {
             let mesh = if mesh.starts_with('{') { mesh.to_owned() } else { format!("{{{mesh}}}") };
             let text = format!("mesh: {mesh}\npods:\n  web: {{}}\n{pods}{CALL}{more}");
-            let told = stand_in(&case(&text)).expect_err(&text);
+            let told = stand_in(&case(&text), World::Sim).expect_err(&text);
             assert!(told.contains(why), "{told}");
         }
+        let slow = "  - {fault: {link: web.proxy->backend.proxy, latency: 5ms}}\n";
+        let slow = case(&format!("mesh: {{mtls: strict}}\npods:\n  web: {{}}\n{HTTP}{CALL}{slow}"));
+        assert!(stand_in(&slow, World::Sim).is_ok());
+        assert!(stand_in(&slow, World::Live).expect_err("a fault").contains("leads to the harness"));
     }
 }

@@ -66,7 +66,7 @@ impl Target {
     pub fn meant<'a>(&self, scenario: &'a Scenario) -> Result<Cow<'a, Scenario>, Verdict> {
         match &self.peer {
             Some(peer) if peer.name == SCRIPTED => {
-                stand_in(scenario).map(Cow::Owned).map_err(Verdict::NotRun)
+                stand_in(scenario, self.world).map(Cow::Owned).map_err(Verdict::NotRun)
             }
             _ => Ok(Cow::Borrowed(scenario)),
         }
