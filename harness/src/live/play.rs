@@ -11,9 +11,8 @@ use super::ground::Live;
 use super::network::LiveNetwork;
 use crate::dataplane::Dataplane;
 use crate::expect::Run;
-use crate::expect::wire::looks_at;
 use crate::language::Scenario;
-use crate::observe::wire::{self, Capture};
+use crate::observe::wire::Capture;
 use crate::world::stage::{SetUpError, Stage};
 
 /// How long a world may take to set up and to take down, beyond its deadline, before it counts as stuck.
@@ -104,17 +103,7 @@ fn on_this_thread<D: Dataplane<LiveNetwork>>(
         if let Some(panic) = ground.panics().into_iter().next() {
             return Err(LiveError::Panic(panic));
         }
-        let played = played?;
-        let mut capture = ground.take_capture();
-        capture.key_log = played.key_log;
-        let wire = wire::read(&capture, |link| looks_at(&scenario, link));
-        let run = Run {
-            scenario: Arc::unwrap_or_clone(scenario),
-            observations: played.observations,
-            wire,
-            scrapes: played.scrapes,
-            sockets: played.sockets,
-        };
+        let (run, capture) = played?.with(scenario, ground.take_capture());
         Ok(LiveCase { run, capture })
     })
 }

@@ -15,10 +15,9 @@ use super::stage::{SetUpError, Stage};
 use crate::app::tls::Entropy;
 use crate::dataplane::Dataplane;
 use crate::expect::Run;
-use crate::expect::wire::looks_at;
 use crate::language::{Fault, Link, Scenario};
 use crate::observe::Nanos;
-use crate::observe::wire::{self, Capture};
+use crate::observe::wire::Capture;
 use crate::sim::capture::TraceHash;
 use crate::sim::crypto;
 use crate::sim::host::TaskPanic;
@@ -104,17 +103,7 @@ pub fn play<D: Dataplane<SimNetwork>>(
     if let Some(panic) = others.into_iter().next() {
         return Err(CaseError::Panic(panic.message));
     }
-    let played = outcome.value?;
-    let mut capture = outcome.capture;
-    capture.key_log = played.key_log;
-    let wire = wire::read(&capture, |link| looks_at(&scenario, link));
-    let run = Run {
-        scenario: Arc::unwrap_or_clone(scenario),
-        observations: played.observations,
-        wire,
-        scrapes: played.scrapes,
-        sockets: played.sockets,
-    };
+    let (run, capture) = outcome.value?.with(scenario, outcome.capture);
     let dataplane_panics = dataplane_panics.into_iter().map(|panic| panic.message).collect();
     Ok(Case {
         run,

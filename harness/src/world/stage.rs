@@ -14,10 +14,12 @@ use crate::app::mesh::{MeshCa, MeshIdentity};
 use crate::app::tls::AppTls;
 use crate::app::{Held, Kit, Recorder, Server};
 use crate::dataplane::{self, Dataplane, NotDrained, Sidecar as _, StartError};
-use crate::expect::{Scrape, SocketCount};
+use crate::expect::wire::looks_at;
+use crate::expect::{Run, Scrape, SocketCount};
 use crate::kuma;
 use crate::language::{Check, Expectation};
 use crate::language::{Mtls, Pod, ProxyKind, Scenario};
+use crate::observe::wire::{self, Capture};
 use crate::observe::{Observation, Role, Seen};
 use crate::verdict::{AFTER_DRAIN, DEADLINE, QUIET};
 
@@ -75,6 +77,18 @@ pub struct Played {
     pub sockets: Vec<SocketCount>,
     /// TLS secrets, lines of an NSS key log.
     pub key_log: Vec<String>,
+}
+
+impl Played {
+    /// What checks look at, and the capture with the secrets to read it.
+    #[must_use]
+    pub fn with(self, scenario: Arc<Scenario>, mut capture: Capture) -> (Run, Capture) {
+        capture.key_log = self.key_log;
+        let wire = wire::read(&capture, |link| looks_at(&scenario, link));
+        let scenario = Arc::unwrap_or_clone(scenario);
+        let Self { observations, scrapes, sockets, .. } = self;
+        (Run { scenario, observations, wire, scrapes, sockets }, capture)
+    }
 }
 
 /// A sidecar of this dataplane.
