@@ -9,26 +9,13 @@ use super::metrics::describe;
 use super::{Answer, Finding, Moment};
 use crate::language::value::Count;
 use crate::language::value::Match;
-use crate::language::{Check, Expectation, Link, Scenario, Step, Verb, WireCheck};
+use crate::language::{Check, Link, Scenario, WireCheck};
 use crate::observe::wire::WireConnection;
 use crate::observe::{Nanos, Role, Seen};
 use view::{Unknown, View};
 
 /// What one argument says of one connection: nothing wrong, what was found instead, or why that can't be told.
 type Verdict = Result<Option<String>, Unknown>;
-
-/// Whether a scenario looks at what crosses a link, from its first host to its second.
-pub(crate) fn looks_at(scenario: &Scenario, link: &Link) -> bool {
-    fn in_steps(steps: &[Step], link: &Link) -> bool {
-        let within = |step: &Step| matches!(&step.verb, Verb::Parallel(steps) if in_steps(steps, link));
-        steps.iter().any(|step| named(&step.expect, link) || within(step))
-    }
-    fn named(expectations: &[Expectation], link: &Link) -> bool {
-        let mut checks = expectations.iter().flat_map(|expectation| &expectation.checks);
-        checks.any(|check| matches!(check, Check::Wire(wire) if wire.link == *link))
-    }
-    named(&scenario.expect, link) || in_steps(&scenario.steps, link)
-}
 
 /// The links that a scenario looks at, as it names them.
 pub(crate) fn looked_at(scenario: &Scenario) -> Vec<Link> {

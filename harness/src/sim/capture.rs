@@ -137,3 +137,43 @@ impl Recorder {
         (self.capture, hash)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::sim::segment::Flags;
+
+    /// One packet over each of two links.
+    fn recorded(watched: Watched) -> (Capture, TraceHash) {
+        let mut recorder = Recorder::new(100, watched);
+        let end = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        for (from, to) in [("a", "b"), ("c", "d")] {
+            let link = recorder.link(Link { from: from.into(), to: to.into() });
+            let (src, dst, payload) = (end(1), end(2), Bytes::from_static(b"x"));
+            let flags = Flags(Flags::ACK);
+            recorder.packet(
+                7,
+                link,
+                true,
+                &Segment { src, dst, seq: 1, ack: 1, flags, window: 9, payload },
+                false,
+            );
+        }
+        recorder.finish()
+    }
+
+    #[test]
+    fn only_what_is_watched_is_kept_and_the_schedule_is_the_same() {
+        let (all, whole) = recorded(Watched::Everything);
+        assert_eq!((all.packets.len(), whole.count), (2, 2));
+        // As whoever opens the connection names it.
+        let watched = Link { from: "b".into(), to: "a".into() };
+        let (some, lean) = recorded(Watched::Links([watched].into()));
+        assert_eq!(some.packets.iter().map(|packet| packet.link).collect::<Vec<_>>(), [0]);
+        assert_eq!((lean.count, lean.packets.as_str()), (2, ""));
+        assert_eq!(lean.schedule, whole.schedule);
+        assert!(!whole.packets.is_empty());
+    }
+}

@@ -14,7 +14,7 @@ use crate::app::mesh::{MeshCa, MeshIdentity};
 use crate::app::tls::AppTls;
 use crate::app::{Held, Kit, Recorder, Server};
 use crate::dataplane::{self, Dataplane, NotDrained, Sidecar as _, StartError};
-use crate::expect::wire::looks_at;
+use crate::expect::wire::looked_at;
 use crate::expect::{Run, Scrape, SocketCount};
 use crate::kuma;
 use crate::language::{Check, Expectation};
@@ -84,7 +84,8 @@ impl Played {
     #[must_use]
     pub fn with(self, scenario: Arc<Scenario>, mut capture: Capture) -> (Run, Capture) {
         capture.key_log = self.key_log;
-        let wire = wire::read(&capture, |link| looks_at(&scenario, link));
+        let links = looked_at(&scenario);
+        let wire = wire::read(&capture, |link| links.contains(link));
         let scenario = Arc::unwrap_or_clone(scenario);
         let Self { observations, scrapes, sockets, .. } = self;
         (Run { scenario, observations, wire, scrapes, sockets }, capture)
