@@ -82,17 +82,16 @@ pub fn run(root: &Path, options: &Options) -> Result<bool, RunError> {
     let tree = Tree::new(root);
     let cargo = Cargo::new(&tree.folder, &root.join("target/planted/target"), options.jobs);
     let mut runner = Runner { options, tree, cargo, began: Instant::now(), baseline: Report::default() };
+    proven.keep(&names);
     let counts = runner.run_all(&chosen, |patch, noticed| {
         if noticed {
             proven.note(&patch.name, proven::digest(root, patch));
         } else {
             proven.forget(&patch.name);
         }
+        // After each one: a run of all takes an hour, and may be stopped.
+        if options.record { proven.save(&folder.join("PROVEN")) } else { Ok(()) }
     })?;
-    if options.record {
-        proven.keep(&names);
-        proven.save(&folder.join("PROVEN"))?;
-    }
     Ok(counts.failed == 0)
 }
 
@@ -133,7 +132,7 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn run_all(&mut self, patches: &[Patch], mut done: impl FnMut(&Patch, bool)) -> Result<Counts, RunError> {
+    fn run_all(&mut self, patches: &[Patch], mut done: impl FnMut(&Patch, bool) -> io::Result<()>) -> Result<Counts, RunError> {
         let mut counts = Counts::default();
         if !patches.is_empty() {
             self.baseline(patches)?;
@@ -153,7 +152,7 @@ impl Runner<'_> {
             };
             say(&format!("{word:<7} {:<34} {took:>6.1} s  {what}", patch.name))?;
             *if outcome.is_ok() { &mut counts.passed } else { &mut counts.failed } += 1;
-            done(patch, outcome.is_ok());
+            done(patch, outcome.is_ok())?;
         }
         // The next one to build here finds the project as it is.
         self.tree.reset()?;
