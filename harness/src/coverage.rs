@@ -165,6 +165,7 @@ mod tests {
             verdict,
             case: None,
             record: None,
+            unrecorded: None,
             files: None,
         }
     }

@@ -120,6 +120,8 @@ pub struct CaseResult {
     pub case: Option<Box<Case>>,
     /// The folder of its record, if it was recorded.
     pub record: Option<PathBuf>,
+    /// Why a failure was not recorded, in words.
+    pub unrecorded: Option<String>,
     /// What its processes were given and wrote, until it was recorded or forgotten.
     pub files: Option<Arc<RunFolder>>,
 }
@@ -194,6 +196,7 @@ impl Suite {
             verdict,
             case,
             record: None,
+            unrecorded: None,
             files: None,
         };
         let meant = match self.plays(scenario).and_then(|()| self.target.meant(scenario)) {

@@ -112,15 +112,20 @@ impl Play {
             result = bench.suite.play(&*bench.player, scenario, &config);
         }
         let write = |below: &Path| record::write(below, &bench.suite, scenario, &result);
-        let recorded = match (&self.record, &self.failures) {
-            (Some(below), _) => Some(write(below)?),
-            // A failure is worth its record wherever there is room for it.
+        let written = match (&self.record, &self.failures) {
+            // Whoever asks for records has no use for a run without.
+            (Some(below), _) => Some(Ok(write(below)?)),
+            // A failure is worth its record wherever there is room for it; its verdict stands without one.
             (None, Some(below)) if fails(&result) => {
-                Some(write(below).or_else(|_| write(&env::temp_dir().join("conform")))?)
+                Some(write(below).or_else(|_| write(&env::temp_dir().join("conform"))))
             }
             (None, _) => None,
         };
-        result.record = recorded;
+        match written {
+            Some(Ok(folder)) => result.record = Some(folder),
+            Some(Err(error)) => result.unrecorded = Some(error.to_string()),
+            None => {}
+        }
         result.forget_if_passed();
         Ok(result)
     }

@@ -38,7 +38,7 @@ pub(super) struct Run {
     /// Run each case with each of these seeds (`0..200`, both ends included; cases marked large: the first four)
     #[arg(long, value_name = "A..B")]
     seeds: Option<Seeds>,
-    /// Cases at once [default: the number of cores]
+    /// Cases at once [default: one a core; in real time, where they mostly wait, twelve]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Begin nothing after the first failure

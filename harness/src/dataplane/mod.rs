@@ -130,7 +130,8 @@ pub trait Sidecar: Send + Sync + 'static {
         async {}
     }
 
-    /// How it ended, if it did so by itself. Those that are tasks of this process have panicked then, which is seen otherwise.
+    /// How it ended, if it did so by itself: untold, or told to drain and by a failure. Those that are tasks of this process have panicked then, which is
+    /// seen otherwise.
     fn died(&self) -> Option<String> {
         None
     }
@@ -138,9 +139,12 @@ pub trait Sidecar: Send + Sync + 'static {
     /// Ends it as `kill -9` would. Those whose tasks die with their host have nothing to do.
     fn crash(&self) {}
 
-    /// TLS secrets that it wrote itself, lines of an NSS key log.
-    fn key_log(&self) -> impl Future<Output = Vec<String>> + Send {
-        async { Vec::new() }
+    /// TLS secrets that it tells by itself, lines of an NSS key log: all so far, to be asked while it runs and after its end.
+    ///
+    /// # Errors
+    /// It should tell, and does not; why, in words.
+    fn key_log(&self) -> impl Future<Output = Result<Vec<String>, String>> + Send {
+        async { Ok(Vec::new()) }
     }
 
     /// Its process, if it is one of its own.

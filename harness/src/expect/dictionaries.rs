@@ -21,9 +21,15 @@ impl Dictionaries {
     #[must_use]
     pub fn of(&self, scenario: &Scenario, pod: &str) -> &Dictionary {
         match &self.peer {
-            Some(peer) if !scenario.calls(pod) => peer,
+            Some(peer) if self.is_of_peer(scenario, pod) => peer,
             _ => &self.tested,
         }
+    }
+
+    /// Whether the sidecar of `pod` is of another dataplane than the one that is judged.
+    #[must_use]
+    pub fn is_of_peer(&self, scenario: &Scenario, pod: &str) -> bool {
+        self.peer.is_some() && !scenario.calls(pod)
     }
 }
 

@@ -4,11 +4,21 @@ use super::words::{self, finding};
 use super::{Answer, Finding, Moment, SocketCount};
 use crate::language::QuietCheck;
 use crate::language::value::Count;
+use crate::observe::Seen;
 
 impl QuietCheck {
     /// Judges the sockets as counted at this moment.
     #[must_use]
     pub fn judge(&self, moment: &Moment<'_>) -> Answer {
+        let uncounted = moment.run.observations.iter().find_map(|observation| match &observation.seen {
+            Seen::Uncounted { host, why } if self.at.is_empty() || self.at.contains(host) => {
+                Some(format!("{host}: {why}"))
+            }
+            _ => None,
+        });
+        if let Some(why) = uncounted {
+            return Answer::NotRun(why);
+        }
         let counts: Vec<&SocketCount> =
             moment.run.sockets.iter().filter(|count| count.step.as_deref() == moment.step).collect();
         if counts.is_empty() {

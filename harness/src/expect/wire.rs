@@ -6,7 +6,7 @@ mod view;
 use std::time::Duration;
 
 use super::metrics::describe;
-use super::{Answer, Finding, Moment};
+use super::{Answer, Finding, Moment, Run};
 use crate::language::value::Count;
 use crate::language::value::Match;
 use crate::language::{Check, Link, Scenario, WireCheck};
@@ -55,11 +55,25 @@ impl WireCheck {
         let views: Vec<_> = established.iter().map(|connection| View::new(connection, &earlier)).collect();
         self.each_connection(&views, &mut judging);
         self.exchanges(moment, &views, &mut judging);
-        judging.answer()
+        match judging.answer() {
+            Answer::NotRun(why) => Answer::NotRun(self.with_lost_secrets(moment.run, why)),
+            judged => judged,
+        }
+    }
+
+    /// What was not read, with why a sidecar at the link did not tell its secrets, if one did not.
+    fn with_lost_secrets(&self, run: &Run, why: String) -> String {
+        let lost = run.observations.iter().find_map(|observation| match &observation.seen {
+            Seen::SecretsLost { host, why } if *host == self.link.from || *host == self.link.to => {
+                Some(format!("{host}: {why}"))
+            }
+            _ => None,
+        });
+        lost.into_iter().fold(why, |why, lost| format!("{why} ({lost})"))
     }
 
     /// Whether attempts are missing that may have been made all the same.
-    fn may_miss_refused(&self, run: &crate::expect::Run, tried: u64) -> bool {
+    fn may_miss_refused(&self, run: &Run, tried: u64) -> bool {
         let misses = self.attempts.as_ref().is_some_and(|wanted| {
             !wanted.allows(Some(tried))
                 && (tried..=tried.saturating_add(64)).any(|more| wanted.allows(Some(more)))

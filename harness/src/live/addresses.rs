@@ -20,8 +20,8 @@ use crate::language::{ProxyKind, Scenario};
 const FIRST: u32 = 16;
 /// How many numbers there are.
 const WORLDS: u32 = 224;
-/// Port of the lease, which lives as long as its listener does.
-const LEASE_PORT: u16 = 9;
+/// Port of the lease, which lives as long as its listener does. Below those that the system gives out, and open to all users.
+const LEASE_PORT: u16 = 29_009;
 /// Pods that have faces of their own at each other's.
 const PODS_MAX: usize = 200;
 
@@ -50,7 +50,12 @@ impl Lease {
             let address = SocketAddrV4::new(Ipv4Addr::new(127, world, 255, 254), LEASE_PORT);
             match TcpListener::bind(address) {
                 Ok(listener) => return Ok(Self { world, _listener: listener }),
-                Err(error) => last = denied(address, &error),
+                Err(error) => {
+                    last = io::Error::new(
+                        error.kind(),
+                        format!("no world is free: listening at {address}: {error}"),
+                    );
+                }
             }
         }
         Err(last)
@@ -59,17 +64,6 @@ impl Lease {
     pub(super) fn world(&self) -> u8 {
         self.world
     }
-}
-
-/// What was refused, and what helps.
-fn denied(address: SocketAddrV4, error: &io::Error) -> io::Error {
-    let help = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 are for root, for who has CAP_NET_BIND_SERVICE, or for all with sysctl net.ipv4.ip_unprivileged_port_start=0"
-        }
-        _ => "",
-    };
-    io::Error::new(error.kind(), format!("listening at {address}: {error}{help}"))
 }
 
 /// A host of the world.

@@ -11,6 +11,7 @@ use reference_dp::spawn::Spawn;
 use tokio::sync::watch;
 
 use super::addresses::{Addresses, Host, Lease};
+use super::group;
 use super::keys::System;
 use super::links::Links;
 use super::network::LiveNetwork;
@@ -20,7 +21,7 @@ use super::sockets;
 use super::tasks::{Panics, Tasks};
 use crate::app::tls::Entropy;
 use crate::kuma;
-use crate::language::{Fault, Link, Scenario, When};
+use crate::language::{Fault, Link, Scenario};
 use crate::observe::Nanos;
 use crate::observe::wire::Capture;
 use crate::world::Ground;
@@ -122,18 +123,28 @@ impl Live {
         self.0.links.take_capture()
     }
 
+    /// What this process could not do, in words.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.0.links.troubled()
+    }
+
     /// Panics of tasks.
     pub(super) fn panics(&self) -> Vec<String> {
         lock(&self.0.panics).clone()
     }
 
-    fn of_sidecar(&self, pod: u8, counts: impl Fn(SocketAddrV4) -> bool) -> BTreeMap<String, u32> {
+    fn of_sidecar(
+        &self,
+        pod: u8,
+        counts: impl Fn(SocketAddrV4) -> bool,
+    ) -> Result<BTreeMap<String, u32>, String> {
         let process = lock(&self.0.sidecars).get(&pod).and_then(|sidecar| sidecar.process);
-        process.map(|process| sockets::of_process(process, counts)).unwrap_or_default()
+        sockets::of_processes(&group::members(process.as_slice()), counts)
     }
 
     fn processes(&self) -> Vec<u32> {
-        lock(&self.0.sidecars).values().filter_map(|sidecar| sidecar.process).collect()
+        let groups: Vec<_> = lock(&self.0.sidecars).values().filter_map(|sidecar| sidecar.process).collect();
+        group::members(&groups)
     }
 }
 
@@ -221,11 +232,11 @@ impl Ground for Live {
     }
 
     fn fault(&self, fault: &Fault) {
-        let When::After(delay) = fault.when else { return self.0.links.fault(fault) };
-        let (links, fault) = (self.0.links.clone(), fault.clone());
+        let Some((delay, timer)) = self.0.links.fault(fault) else { return };
+        let links = self.0.links.clone();
         self.0.own.spawn(Box::pin(async move {
             tokio::time::sleep(delay).await;
-            links.fault(&fault);
+            links.begin(timer);
         }));
     }
 
@@ -234,22 +245,22 @@ impl Ground for Live {
     }
 
     async fn settle(&self, quiet: Duration, limit: Duration) {
-        rest(&self.0.links, || self.processes(), quiet.min(QUIET_MAX), limit.min(RESTLESS_MAX)).await;
+        rest(&self.0.links, &self.processes(), quiet.min(QUIET_MAX), limit.min(RESTLESS_MAX)).await;
     }
 
-    fn sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
+    fn sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String> {
         match self.0.addresses.host(host) {
             Host::Sidecar(pod) => self.of_sidecar(pod, |own| !but.contains(&own.port())),
             _ => {
                 let held = self.host(host).0.held();
-                (held > 0).then(|| ("HELD".to_owned(), held)).into_iter().collect()
+                Ok((held > 0).then(|| ("HELD".to_owned(), held)).into_iter().collect())
             }
         }
     }
 
     /// A dataplane may keep connections to others pooled until it is stopped, and those of other dataplanes' pools to it are not its own to end:
     /// what its app opened must be gone.
-    fn drained_sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
+    fn drained_sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String> {
         match self.0.addresses.host(host) {
             Host::Sidecar(pod) => {
                 let own = self.0.addresses.pod(pod);

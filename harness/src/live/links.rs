@@ -5,12 +5,14 @@
 //! relay can hold it up: there, delays begin with the first byte.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddrV4;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::io::Errno;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -44,7 +46,21 @@ struct State {
     notes: Notes,
     /// When the last of what is under way arrives.
     latest: Instant,
-    faults: Vec<(Fault, u64)>,
+    /// Those that have not begun.
+    faults: Vec<(Fault, Due)>,
+    /// Numbers those that wait for a time.
+    timers: u64,
+    /// What this process could not do for want of sockets or memory: then the run shows nothing of the dataplane.
+    trouble: Option<String>,
+}
+
+/// What a fault waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// So many bytes have entered its link.
+    Bytes(u64),
+    /// Its timer, see [`Links::begin`].
+    Timer(u64),
 }
 
 #[derive(Debug)]
@@ -115,6 +131,8 @@ impl Links {
             notes: Notes::new(capture_bound),
             latest: start,
             faults: Vec::new(),
+            timers: 0,
+            trouble: None,
         };
         Self(Arc::new(Shared { start, seed, state: Mutex::new(state), moves: AtomicU64::new(0) }))
     }
@@ -205,16 +223,48 @@ impl Links {
         due
     }
 
-    /// Sets a fault that begins now or after some bytes.
-    pub(super) fn fault(&self, fault: &Fault) {
+    /// Sets a fault. One that begins after a time is to be begun then, by the number that is returned.
+    pub(super) fn fault(&self, fault: &Fault) -> Option<(Duration, u64)> {
         let mut state = self.state();
         match fault.when {
-            When::Now | When::After(_) => state.set(fault, self.0.seed),
+            When::Now => {
+                state.set(fault, self.0.seed);
+                None
+            }
             When::AfterBytes(bytes) => {
                 let passed = state.passed(&fault.link, fault.direction, self.0.seed);
-                state.faults.push((fault.clone(), passed + bytes));
+                state.faults.push((fault.clone(), Due::Bytes(passed + bytes)));
+                None
+            }
+            When::After(delay) => {
+                state.timers += 1;
+                let timer = state.timers;
+                state.faults.push((fault.clone(), Due::Timer(timer)));
+                Some((delay, timer))
             }
         }
+    }
+
+    /// The time of a fault has come. One that was healed before does not begin.
+    pub(super) fn begin(&self, timer: u64) {
+        let mut state = self.state();
+        let at = state.faults.iter().position(|(_, due)| *due == Due::Timer(timer));
+        if let Some(at) = at {
+            let (fault, _) = state.faults.remove(at);
+            state.set(&fault, self.0.seed);
+        }
+    }
+
+    /// Something of this process' own failed: `doing` what, and how. What the other end does to a connection is no trouble.
+    pub(super) fn trouble(&self, doing: &str, error: &io::Error) {
+        if is_ours(error) {
+            self.state().trouble.get_or_insert_with(|| format!("{doing}: {error}"));
+        }
+    }
+
+    /// The first trouble, in words.
+    pub(super) fn troubled(&self) -> Option<String> {
+        self.state().trouble.clone()
     }
 
     /// Undoes all conditions of a link, and faults of it that did not begin.
@@ -292,11 +342,12 @@ impl State {
     fn count(&mut self, flow: &Flow, from_opener: bool, bytes: usize, seed: u64) {
         self.lane(flow, from_opener, seed).bytes += bytes as u64;
         let faults = std::mem::take(&mut self.faults);
-        for (fault, at) in faults {
-            if self.passed(&fault.link, fault.direction, seed) >= at {
-                self.set(&fault, seed);
-            } else {
-                self.faults.push((fault, at));
+        for (fault, due) in faults {
+            match due {
+                Due::Bytes(at) if self.passed(&fault.link, fault.direction, seed) >= at => {
+                    self.set(&fault, seed);
+                }
+                due => self.faults.push((fault, due)),
             }
         }
     }
@@ -387,6 +438,13 @@ fn lanes(direction: Direction, as_named: bool) -> (bool, bool) {
         Direction::Forward => (as_named, !as_named),
         Direction::Back => (!as_named, as_named),
     }
+}
+
+/// Whether an error tells of a want of this machine: sockets, ports, memory.
+fn is_ours(error: &io::Error) -> bool {
+    let wants = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
+        || Errno::from_io_error(error).is_some_and(|errno| wants.contains(&errno))
 }
 
 fn same(one: &Link, other: &Link) -> bool {

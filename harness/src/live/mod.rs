@@ -12,6 +12,7 @@
 
 mod addresses;
 pub mod ground;
+mod group;
 mod keys;
 mod links;
 pub mod network;

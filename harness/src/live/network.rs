@@ -55,7 +55,9 @@ impl LiveNetwork {
 
     /// Relays a connection whose opener is `opener` over its link to `other`; returns the near end for the one of them that is ours.
     async fn relay(&self, flow: Flow, stream: TcpStream, ours_opened: bool) -> io::Result<TcpStream> {
-        let (ours, theirs) = pair(self.0.addresses.near(self.0.host)).await?;
+        let pair = pair(self.0.addresses.near(self.0.host)).await;
+        let (ours, theirs) =
+            pair.inspect_err(|error| self.0.links.trouble("opening a pair of sockets", error))?;
         let links = self.0.links.clone();
         let (near, far) = if ours_opened { (theirs, stream) } else { (stream, theirs) };
         self.0.relays.spawn(Box::pin(async move { pump(&links, flow, near, far).await }));
@@ -89,6 +91,7 @@ impl LiveNetwork {
                 Ok((stream, SocketAddr::V4(local)))
             }
             Err(error) => {
+                links.trouble(&format!("connecting to {real}"), &error);
                 links.end(&flow, false, true);
                 Err(error)
             }
@@ -121,8 +124,22 @@ fn socket() -> io::Result<TcpSocket> {
 pub(super) fn listen(at: SocketAddrV4) -> io::Result<TcpListener> {
     let socket = socket()?;
     socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::V4(at))?;
-    socket.listen(BACKLOG)
+    socket.bind(SocketAddr::V4(at)).map_err(|error| taken(at, error))?;
+    socket.listen(BACKLOG).map_err(|error| taken(at, error))
+}
+
+/// The same error with the address, and with what is likely if somebody has it.
+fn taken(at: SocketAddrV4, error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let hint = format!(
+                "another program listens at port {} of all addresses: stop it for the run",
+                at.port()
+            );
+            io::Error::new(error.kind(), format!("listening at {at}: {error}; {hint}"))
+        }
+        _ => error,
+    }
 }
 
 /// Two ends of one connection of this process.
@@ -202,7 +219,8 @@ impl Listener for LiveListener {
             }
             Poll::Pending
         })
-        .await?;
+        .await
+        .inspect_err(|error| self.network.0.links.trouble("accepting a connection", error))?;
         stream.set_nodelay(true)?;
         let (network, links) = (&self.network, &self.network.0.links);
         let face = &self.faces[index];

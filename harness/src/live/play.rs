@@ -17,6 +17,8 @@ use crate::world::stage::{SetUpError, Stage};
 
 /// How long a world may take to set up and to take down, beyond its deadline, before it counts as stuck.
 const GRACE: Duration = Duration::from_secs(240);
+/// What each sidecar may take of that besides: one that hangs is asked, drained, stopped and killed in its own time, one after the other.
+const GRACE_EACH: Duration = Duration::from_secs(120);
 
 /// What a live case leaves.
 #[derive(Debug, Clone)]
@@ -63,7 +65,8 @@ pub fn play<D: Dataplane<LiveNetwork>>(
         let _ = done.send(on_this_thread(shared, dataplane, seed, capture_bound));
     });
     let thread = thread.map_err(|error| LiveError::Machine(error.to_string()))?;
-    let limit = scenario.span() * 2 + GRACE;
+    let pods = u32::try_from(scenario.pods.len()).unwrap_or(u32::MAX);
+    let limit = scenario.span() * 2 + GRACE + GRACE_EACH * pods;
     match outcome.recv_timeout(limit) {
         Ok(outcome) => {
             // It has nothing left to do but to end.
@@ -102,6 +105,9 @@ fn on_this_thread<D: Dataplane<LiveNetwork>>(
         ground.end().await;
         if let Some(panic) = ground.panics().into_iter().next() {
             return Err(LiveError::Panic(panic));
+        }
+        if let Some(trouble) = ground.trouble() {
+            return Err(LiveError::Machine(trouble));
         }
         let (run, capture) = played?.with(scenario, ground.take_capture());
         Ok(LiveCase { run, capture })

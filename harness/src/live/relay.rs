@@ -4,7 +4,7 @@
 //! without a relay. A sidecar that drains stops listening by itself: the first connection that finds that out closes the relay's door.
 
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use reference_dp::spawn::Spawn as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -56,15 +56,26 @@ impl Relay {
             if refuses {
                 door = None;
             } else if door.is_none() {
-                door = listen(self.face).ok();
+                match listen(self.face) {
+                    Ok(opened) => door = Some(opened),
+                    Err(error) => return links.trouble(&format!("listening at {}", self.face), &error),
+                }
             }
             tokio::select! {
                 biased;
                 changed = up.changed() => if changed.is_err() || !*up.borrow_and_update() { return },
                 changed = change.changed() => if changed.is_err() { return },
                 _ = is_gone.changed() => {}
-                Some(Ok((stream, peer))) = accept(door.as_ref()) => {
-                    let std::net::SocketAddr::V4(peer) = peer else { continue };
+                accepted = accept(door.as_ref()) => {
+                    let (stream, peer) = match accepted {
+                        Ok((stream, SocketAddr::V4(peer))) => (stream, peer),
+                        Ok((_, SocketAddr::V6(_))) => continue,
+                        Err(error) => {
+                            links.trouble(&format!("accepting at {}", self.face), &error);
+                            // Without sockets there is no use in going on.
+                            if links.troubled().is_some() { return } else { continue }
+                        }
+                    };
                     let (links, gone) = (links.clone(), gone.clone());
                     tasks.spawn(Box::pin(async move { self.carry(&links, stream, peer, &gone).await }));
                 }
@@ -89,8 +100,11 @@ impl Relay {
                 pump(links, flow, near, far).await;
             }
             failed => {
-                if failed.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-                    let _ = gone.send(true);
+                if let Err(error) = failed {
+                    links.trouble(&format!("connecting to {}", self.real), &error);
+                    if error.kind() == io::ErrorKind::ConnectionRefused {
+                        let _ = gone.send(true);
+                    }
                 }
                 links.end(&flow, false, true);
                 // Should the option be refused, the drop still closes the socket.
@@ -100,9 +114,10 @@ impl Relay {
     }
 }
 
-async fn accept(door: Option<&TcpListener>) -> Option<io::Result<(TcpStream, std::net::SocketAddr)>> {
+/// Accepts at a door that is open.
+async fn accept(door: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
     match door {
-        Some(door) => Some(door.accept().await),
+        Some(door) => door.accept().await,
         None => std::future::pending().await,
     }
 }

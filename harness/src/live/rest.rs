@@ -14,15 +14,15 @@ use super::links::Links;
 /// Looks within one stretch of silence.
 const LOOKS: u32 = 5;
 
-/// Waits until nothing moved for `quiet`, at most for `limit`. `processes` tells those of the dataplanes.
-pub(super) async fn rest(links: &Links, processes: impl Fn() -> Vec<u32>, quiet: Duration, limit: Duration) {
+/// Waits until nothing moved for `quiet`, at most for `limit`. `processes` are those of the dataplanes.
+pub(super) async fn rest(links: &Links, processes: &[u32], quiet: Duration, limit: Duration) {
     let end = Instant::now() + limit;
     let mut before = links.moves();
     let mut silent = 0;
     while silent < LOOKS && Instant::now() < end {
         sleep(quiet / LOOKS).await;
         let now = links.moves();
-        let still = now.0 == before.0 && !now.1 && processes().into_iter().all(sleeps);
+        let still = now.0 == before.0 && !now.1 && processes.iter().copied().all(sleeps);
         silent = if still { silent + 1 } else { 0 };
         before = now;
     }

@@ -1,35 +1,48 @@
-//! Sockets that a process holds, from /proc.
+//! Sockets that processes hold, from /proc.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// Sockets of `process`, by state, of whose own ends `counts` approves. Empty if it is gone.
-pub(super) fn of_process(process: u32, counts: impl Fn(SocketAddrV4) -> bool) -> BTreeMap<String, u32> {
-    let inodes = inodes(process);
-    if inodes.is_empty() {
-        return BTreeMap::new();
+/// Sockets of processes of one network, by state, of whose own ends `counts` approves. Those of a process that is gone are none.
+///
+/// # Errors
+/// The system does not show them, in words: the program runs as another user, or has capabilities of its own.
+pub(super) fn of_processes(
+    processes: &[u32],
+    counts: impl Fn(SocketAddrV4) -> bool,
+) -> Result<BTreeMap<String, u32>, String> {
+    let mut held = BTreeSet::new();
+    for process in processes {
+        held.extend(inodes(*process)?);
     }
-    let table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
     let mut by_state = BTreeMap::new();
+    let Some(process) = processes.first().filter(|_| !held.is_empty()) else { return Ok(by_state) };
+    let table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
     for socket in table.lines().skip(1).filter_map(Socket::parse) {
-        if inodes.contains(&socket.inode) && counts(socket.local) {
+        if held.contains(&socket.inode) && counts(socket.local) {
             *by_state.entry(socket.state.to_owned()).or_default() += 1;
         }
     }
-    by_state
+    Ok(by_state)
 }
 
 /// Numbers of the sockets that a process has open.
-fn inodes(process: u32) -> BTreeSet<u64> {
-    let Ok(files) = fs::read_dir(format!("/proc/{process}/fd")) else { return BTreeSet::new() };
+fn inodes(process: u32) -> Result<BTreeSet<u64>, String> {
+    let folder = format!("/proc/{process}/fd");
+    let files = match fs::read_dir(&folder) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(format!("its sockets cannot be counted: {folder}: {error}"));
+        }
+        Err(_) => return Ok(BTreeSet::new()),
+    };
     let targets = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
-    targets
-        .filter_map(|target| {
-            let name = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
-            name.parse().ok()
-        })
-        .collect()
+    let number = |target: std::path::PathBuf| {
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    };
+    Ok(targets.filter_map(number).collect())
 }
 
 /// A line of /proc/net/tcp.
@@ -84,14 +97,17 @@ mod tests {
 
     #[test]
     fn the_sockets_of_this_process_are_found() {
-        let before = of_process(std::process::id(), |_| true).get("LISTEN").copied().unwrap_or(0);
+        let listeners = |counts: &dyn Fn(SocketAddrV4) -> bool| {
+            let found = of_processes(&[std::process::id(), u32::MAX], counts).expect("its own");
+            found.get("LISTEN").copied().unwrap_or(0)
+        };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
-        let port = listener.local_addr().expect("an address").port();
-        let found = of_process(std::process::id(), |_| true).get("LISTEN").copied().unwrap_or(0);
-        assert!(found > before, "{found} listeners");
-        let without =
-            of_process(std::process::id(), |own| own.port() != port).get("LISTEN").copied().unwrap_or(0);
-        assert!(without < found, "{without} listeners");
-        assert_eq!(of_process(u32::MAX, |_| true), BTreeMap::new());
+        let own = listener.local_addr().expect("an address");
+        let is_it = |end: SocketAddrV4| std::net::SocketAddr::V4(end) == own;
+        assert_eq!(listeners(&is_it), 1);
+        drop(listener);
+        assert_eq!(listeners(&is_it), 0);
+        assert_eq!(of_processes(&[u32::MAX], |_| true), Ok(BTreeMap::new()));
+        assert_eq!(of_processes(&[], |_| true), Ok(BTreeMap::new()));
     }
 }

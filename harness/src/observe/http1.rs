@@ -227,7 +227,10 @@ fn request_framing(head: &Message) -> Result<Framing, Unframed> {
     if matches!(&head.start, Start::Request { method, .. } if method == "CONNECT") {
         return Ok(Framing::Tunnel);
     }
+    let has_length = head.fields.iter().any(|(name, _)| name == "content-length");
     match (transfer_codings(head).last(), length(head)?) {
+        // RFC 9112 6.1: whoever says both lets two readers see two ends; no dataplane may pass that on.
+        (Some(_), _) if has_length => Err(Unframed),
         (Some(last), _) if last == "chunked" => Ok(Framing::Chunked),
         // RFC 9112 6.3: of a request in another coding the end can't be told.
         (Some(_), _) => Err(Unframed),

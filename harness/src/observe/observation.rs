@@ -146,6 +146,20 @@ pub enum Seen {
         /// What became of it, in words.
         why: String,
     },
+    /// The sockets of a host cannot be counted: whether any are left is not known.
+    Uncounted {
+        /// The host.
+        host: String,
+        /// Why, in words.
+        why: String,
+    },
+    /// A sidecar did not tell its TLS secrets: what it said inside mesh TLS may be hidden.
+    SecretsLost {
+        /// The sidecar, `POD.proxy`.
+        host: String,
+        /// Why, in words.
+        why: String,
+    },
     /// A fault was set, healed, a sidecar crashed, started, drained: in words.
     Did {
         /// What.
@@ -175,6 +189,11 @@ pub enum HttpEvent {
     Response(ResponseHead),
     /// The answer's body is over: come (client) or given (app).
     ResponseBody(BodyFacts),
+    /// What came in place of a request, or of its body, is no HTTP: the exchange ended with that (app).
+    Malformed {
+        /// What is wrong with it, in words.
+        what: String,
+    },
     /// The exchange ended without a whole answer.
     Failed {
         /// Why, in words.

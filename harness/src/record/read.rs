@@ -105,6 +105,7 @@ impl Record {
             verdict,
             case,
             record: Some(folder),
+            unrecorded: None,
             files: None,
         };
         let run = match (head.unjudged, run) {

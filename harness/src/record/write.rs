@@ -1,7 +1,7 @@
 //! From a result to a folder.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::report::json;
 use crate::suite::{CaseResult, Suite};
 use crate::world::simulated::Case;
 
-/// Largest file of a sidecar that is kept.
+/// Most of a sidecar's file that is kept: its end.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Wall time of a run's start in its capture: 2030-01-01, as its apps and dataplanes see it.
@@ -66,7 +66,7 @@ pub fn write(below: &Path, suite: &Suite, scenario: &Scenario, result: &CaseResu
     Ok(folder)
 }
 
-/// Copies a folder, but for files that are too large to be of use and for what is no file.
+/// Copies a folder, of large files the end, but for what is no file.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -75,11 +75,23 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         let kind = entry.file_type()?;
         if kind.is_dir() {
             copy(&entry.path(), &to)?;
-        } else if kind.is_file() && entry.metadata()?.len() <= FILE_BYTES_MAX {
-            fs::copy(entry.path(), to)?;
+        } else if kind.is_file() {
+            end_of(&entry.path(), &to)?;
         }
     }
     Ok(())
+}
+
+/// Copies a file; of a large one the end, which says what is missing.
+fn end_of(from: &Path, to: &Path) -> io::Result<()> {
+    let mut file = File::open(from)?;
+    let skipped = file.metadata()?.len().saturating_sub(FILE_BYTES_MAX);
+    let mut copy = File::create(to)?;
+    if skipped > 0 {
+        file.seek(SeekFrom::Start(skipped))?;
+        writeln!(copy, "({skipped} bytes before this are left out)")?;
+    }
+    io::copy(&mut file.take(FILE_BYTES_MAX), &mut copy).map(|_| ())
 }
 
 /// What was seen, and what crossed the links.
@@ -105,4 +117,23 @@ fn evidence(folder: &Path, case: &Case) -> io::Result<()> {
 
 fn json_file(path: &Path, value: &impl Serialize) -> io::Result<()> {
     fs::write(path, serde_json::to_string_pretty(value)? + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_large_file_the_end_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("log"), folder.path().join("kept"));
+        let kept = usize::try_from(FILE_BYTES_MAX).unwrap();
+        fs::write(&from, ["x".repeat(3), "y".repeat(kept)].concat()).unwrap();
+        end_of(&from, &to).unwrap();
+        let text = fs::read_to_string(&to).unwrap();
+        assert_eq!(text, format!("(3 bytes before this are left out)\n{}", "y".repeat(kept)));
+        fs::write(&from, "short").unwrap();
+        end_of(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "short");
+    }
 }

@@ -101,6 +101,7 @@ mod tests {
                 verdict: judged,
                 case: None,
                 record: None,
+                unrecorded: None,
                 files: None,
             }
         };

@@ -90,7 +90,10 @@ fn what(seen: &Seen) -> String {
         Seen::StepEnded => "step ended".to_owned(),
         Seen::StepSettled => "came to rest".to_owned(),
         Seen::RefusedUnseen => "refused calls leave no trace here".to_owned(),
-        Seen::Undrainable { host, why } | Seen::NotDrained { host, why } => format!("{host}: {why}"),
+        Seen::Undrainable { host, why }
+        | Seen::NotDrained { host, why }
+        | Seen::Uncounted { host, why }
+        | Seen::SecretsLost { host, why } => format!("{host}: {why}"),
         Seen::Did { what } => what.clone(),
     }
 }
@@ -111,6 +114,7 @@ fn http(event: &HttpEvent) -> String {
         HttpEvent::Response(head) => format!("{} {}", head.protocol, head.status),
         HttpEvent::ResponseBody(body) => over("answer", body),
         HttpEvent::Failed { error } => format!("failed: {error}"),
+        HttpEvent::Malformed { what } => format!("no HTTP: {what}"),
     }
 }
 

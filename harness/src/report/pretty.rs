@@ -131,6 +131,9 @@ pub fn case(result: &CaseResult, scenario: Option<&Scenario>) -> String {
     if let Some(record) = &result.record {
         put(&mut text, format_args!("  {FAINT}record:{FAINT:#}    {}\n", record.display()));
     }
+    if let Some(why) = &result.unrecorded {
+        put(&mut text, format_args!("  {FAINT}record:{FAINT:#}    none: {why}\n"));
+    }
     text
 }
 

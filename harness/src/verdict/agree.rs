@@ -4,6 +4,7 @@
 //! is scripted in bytes, traffic round a sidecar, endpoints that share a service or a sidecar take a rule away; faults, failures and retries leave only its inequality.
 
 use super::{AlwaysVerdict, Verdict};
+use crate::dataplane::declared::Declared;
 use crate::expect::{Dictionaries, Finding, Run, words};
 use crate::kuma::Resource;
 use crate::language::{ProxyKind, Scenario};
@@ -17,16 +18,29 @@ mod tests;
 /// Its name in reports.
 pub(super) const NAME: &str = "agree";
 
+/// The feature of whoever shows metrics.
+const METRICS: &str = "metrics";
+
 /// Signals, by their names in dictionaries.
 const REQUESTS: &str = "http.requests";
 const ATTEMPTS: &str = "upstream.requests";
 const RETRIES: &str = "http.upstream.retries";
 const CONNECTIONS: &str = "tcp.connections";
 
-/// Compares the books of a run. Not run where the dictionary lacks a signal that a rule needs.
-pub(super) fn judge(run: &Run, dictionaries: &Dictionaries) -> AlwaysVerdict {
+/// Compares the books of a run. Not run where a sidecar shows none or the dictionary lacks a signal that a rule needs; a dataplane that declares
+/// metrics must show them.
+pub(super) fn judge(run: &Run, dictionaries: &Dictionaries, declared: &Declared) -> AlwaysVerdict {
     let books = Books::of(run, dictionaries);
     let mut findings = Vec::new();
+    let mut unread = None;
+    for (pod, why) in books.unread() {
+        let is_own = !dictionaries.is_of_peer(&run.scenario, pod);
+        if is_own && declared.offers(METRICS) && why != books::NOTHING {
+            let what = format!("metrics ({pod}.proxy)");
+            findings.push(words::finding(what, "metrics, at rest, of a sidecar that runs", why, None));
+        }
+        unread.get_or_insert(format!("{pod}.proxy shows no metrics: {why}"));
+    }
     let mut lacking = None;
     let mut note = |answer: Result<Option<Finding>, DictionaryError>| match answer {
         Ok(finding) => findings.extend(finding),
@@ -52,7 +66,7 @@ pub(super) fn judge(run: &Run, dictionaries: &Dictionaries) -> AlwaysVerdict {
     let verdict = match lacking {
         _ if !findings.is_empty() => Verdict::Fail,
         Some(error) => Verdict::NotRun(format!("dictionary: {error}")),
-        None => Verdict::Pass,
+        None => unread.map_or(Verdict::Pass, Verdict::NotRun),
     };
     AlwaysVerdict { name: NAME.to_owned(), verdict, findings }
 }

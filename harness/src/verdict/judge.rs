@@ -54,9 +54,13 @@ pub fn judge(run: &Run, panics: &[String], terms: &Terms<'_>) -> CaseVerdict {
     let moments = moments(run, terms);
     let mut judged: Vec<_> =
         moments.iter().map(|(moment, expectation)| expectation_of(moment, expectation, terms)).collect();
-    let mut always = always::judge(run);
-    always.push(agree::judge(run, terms.dictionaries));
-    always.push(no_panic(run, panics));
+    let is_peers = |host: &str| {
+        let pod = host.strip_suffix(".proxy");
+        pod.is_some_and(|pod| terms.dictionaries.is_of_peer(&run.scenario, pod))
+    };
+    let mut always = always::judge(run, is_peers);
+    always.push(agree::judge(run, terms.dictionaries, terms.declared));
+    always.push(no_panic(run, panics, is_peers));
     known::apply(&run.scenario.name, &mut judged, &mut always, terms);
     let mut clauses = IndexMap::new();
     for (clause, verdict) in judged.iter().flat_map(|judged| &judged.each) {
@@ -212,19 +216,20 @@ fn evaluate(moment: &Moment<'_>, expectation: &Expectation) -> (Vec<Finding>, Op
     (findings, not_run)
 }
 
-/// The dataplane's tasks do not panic, its processes do not end by themselves.
-fn no_panic(run: &Run, panics: &[String]) -> AlwaysVerdict {
-    let finding = |panic: &String| words::finding("panic", "no panic in the dataplane", panic, None);
-    let died = |(index, seen): (usize, &Observation)| match &seen.seen {
-        Seen::Died { how } => {
-            let what = format!("end ({}.proxy)", seen.pod);
-            Some(words::finding(what, "no end that nobody asked for", how, Some(index)))
-        }
-        _ => None,
-    };
-    let died = run.observations.iter().enumerate().filter_map(died);
-    let findings: Vec<_> = panics.iter().map(finding).chain(died).collect();
-    let verdict = if findings.is_empty() { Verdict::Pass } else { Verdict::Fail };
+/// The dataplane's tasks do not panic, its processes do not end by themselves. That those of another one do, is warned of.
+fn no_panic(run: &Run, panics: &[String], is_peers: impl Fn(&str) -> bool) -> AlwaysVerdict {
+    let mut findings: Vec<_> = panics
+        .iter()
+        .map(|panic| words::finding("panic", "no panic in the dataplane", panic, None))
+        .collect();
+    let mut verdict = if findings.is_empty() { Verdict::Pass } else { Verdict::Fail };
+    for (index, seen) in run.observations.iter().enumerate() {
+        let Seen::Died { how } = &seen.seen else { continue };
+        let host = format!("{}.proxy", seen.pod);
+        worsen(&mut verdict, if is_peers(&host) { &Verdict::Warn } else { &Verdict::Fail });
+        let what = format!("end ({host})");
+        findings.push(words::finding(what, "no end that nobody asked for", how, Some(index)));
+    }
     AlwaysVerdict { name: NO_PANIC.to_owned(), verdict, findings }
 }
 

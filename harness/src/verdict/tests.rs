@@ -6,9 +6,10 @@ use crate::expect::Dictionaries;
 use crate::expect::SocketCount;
 use crate::expect::testing::{Story, connected, expectation, totals};
 use crate::language::value::{Count, Match};
-use crate::language::{Check, EndCheck, Expectation, MetricsCheck, World};
+use crate::language::{Check, ClientScript, EndCheck, Expectation, MetricsCheck, Talk, Target, Verb, World};
 use crate::observe::Seen;
-use crate::observe::observation::{End, Ended};
+use crate::observe::dictionary::Dictionary;
+use crate::observe::observation::{End, Ended, HttpEvent};
 use crate::requirements::Requirements;
 
 mod declared;
@@ -40,14 +41,17 @@ fn contract() -> Requirements {
 }
 
 fn judged_by(story: &Story, declared: &Declared, version: Option<&str>) -> CaseVerdict {
-    let (requirements, dictionaries) = (contract(), Dictionaries::default());
-    let terms = Terms {
-        requirements: &requirements,
-        dictionaries: &dictionaries,
-        declared,
-        version,
-        world: World::Sim,
-    };
+    judged_with(story, declared, version, &Dictionaries::default())
+}
+
+fn judged_with(
+    story: &Story,
+    declared: &Declared,
+    version: Option<&str>,
+    dictionaries: &Dictionaries,
+) -> CaseVerdict {
+    let requirements = contract();
+    let terms = Terms { requirements: &requirements, dictionaries, declared, version, world: World::Sim };
     judge(&story.run, &[], &terms)
 }
 
@@ -207,6 +211,75 @@ fn a_drain_that_cannot_be_or_does_not_end_shows() {
     let leak = judged.always.iter().find(|always| always.name == "no leak").unwrap();
     assert!(leak.findings[0].found.contains("within 30 s") && leak.findings[0].observation.is_some());
     assert_eq!(always(&with(late, "LISTEN"), "no leak"), &Verdict::Fail);
+}
+
+#[test]
+fn what_becomes_of_a_peer_is_not_blamed_on_who_is_judged() {
+    let left = |host: &str| SocketCount {
+        at: 0,
+        step: Some(AFTER_DRAIN.into()),
+        host: host.into(),
+        by_state: BTreeMap::from([("LISTEN".into(), 1)]),
+    };
+    let pair = Dictionaries { peer: Some(Dictionary::default()), ..Dictionaries::default() };
+    for (pod, dictionaries, expected) in [
+        ("web", &pair, Verdict::Fail),
+        ("backend", &pair, Verdict::Warn),
+        ("backend", &Dictionaries::default(), Verdict::Fail),
+    ] {
+        let mut story = story(Vec::new());
+        // The one that calls is judged.
+        story.run.scenario.steps[0].verb = calls("web", Target::Service("backend".into()));
+        story.run.sockets = vec![left(&format!("{pod}.proxy"))];
+        let how = "exit status: 139; it wrote nothing".to_owned();
+        story.world_sees(Seen::Died { how });
+        story
+            .run
+            .observations
+            .iter_mut()
+            .filter(|seen| seen.pod == "world")
+            .for_each(|seen| seen.pod = pod.into());
+        let judged = judged_with(&story, &Declared::reference(), None, dictionaries);
+        assert_eq!(always(&judged, "no leak"), &expected, "{pod}");
+        assert_eq!(always(&judged, NO_PANIC), &expected, "{pod}");
+        assert_eq!(judged.verdict, expected);
+    }
+}
+
+/// A call of one byte.
+fn calls(from: &str, to: Target) -> Verb {
+    let talk = Talk::Bytes(crate::language::script::Script::default());
+    let client = ClientScript { tls: None, talk, connections: 1 };
+    Verb::Talk { from: from.into(), to, client, times: 1, hold: false }
+}
+
+#[test]
+fn an_app_that_gets_no_http_is_the_business_of_the_sidecar_before_it() {
+    let got = |protocol: &str, to: Target| {
+        let mut story = story(Vec::new());
+        story.run.scenario.pods[1].protocol = Some(protocol.into());
+        story.run.scenario.steps[0].verb = calls("web", to);
+        let event = HttpEvent::Malformed { what: "no host".into() };
+        story.app(0, Seen::Http { exchange: 0, event });
+        always(&verdict_of(&story), "no mismatch").clone()
+    };
+    let service = || Target::Service("backend".into());
+    assert_eq!(got("http", service()), Verdict::Fail);
+    assert_eq!(got("HTTP", Target::Inbound("backend".into())), Verdict::Fail);
+    assert_eq!(got("tcp", service()), Verdict::Pass, "it passes what it gets");
+    assert_eq!(got("http", Target::App("backend".into())), Verdict::Pass, "nobody stands between");
+}
+
+#[test]
+fn sockets_that_cannot_be_counted_are_not_taken_for_none() {
+    let mut story = story(Vec::new());
+    let counted = BTreeMap::from([("TIME_WAIT".into(), 1)]);
+    story.run.sockets =
+        vec![SocketCount { at: 0, step: Some(AFTER_DRAIN.into()), host: "web".into(), by_state: counted }];
+    assert_eq!(always(&verdict_of(&story), "no leak"), &Verdict::Pass);
+    story.world_sees(Seen::Uncounted { host: "web.proxy".into(), why: "not permitted".into() });
+    let unknown = Verdict::NotRun("web.proxy: not permitted".into());
+    assert_eq!(always(&verdict_of(&story), "no leak"), &unknown);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Observations and TLS secrets of a run.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::KeyLog;
@@ -66,9 +67,11 @@ impl Watch for Log {
 pub(super) struct Secrets(Mutex<Vec<String>>);
 
 impl Secrets {
-    /// Lines that a dataplane wrote by itself.
+    /// Lines that a dataplane tells by itself, some of them maybe again.
     pub(super) fn add(&self, lines: Vec<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: HashSet<_> = all.iter().cloned().collect();
+        all.extend(lines.into_iter().filter(|line| !known.contains(line)));
     }
 
     pub(super) fn take(&self) -> Vec<String> {

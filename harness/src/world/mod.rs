@@ -1,8 +1,8 @@
 //! Plays a scenario: sets up pods and sidecars, runs steps, collects what was seen, takes everything down.
 //!
 //! * [`Ground`] — what a world stands on: hosts with sockets and tasks, links with faults. The simulator is one.
-//! * [`stage`] — pods and sidecars on a ground, and their end.
-//! * `steps` — what happens, in order.
+//! * [`stage`] — pods and sidecars on a ground; `ending` — how they end.
+//! * `steps` — what happens, in order; `collecting` — what is asked and counted in between and at the end.
 //! * `log`, `scrape` — observations and TLS secrets; metrics.
 //! * [`simulated`] — a whole case in the simulator.
 
@@ -19,6 +19,8 @@ use reference_dp::spawn::Spawn;
 use crate::language::{Fault, Link, Scenario};
 use crate::observe::Nanos;
 
+mod collecting;
+mod ending;
 mod log;
 mod scrape;
 pub mod simulated;
@@ -106,10 +108,16 @@ pub trait Ground: Send + Sync + 'static {
     fn settle(&self, quiet: Duration, limit: Duration) -> impl Future<Output = ()> + Send;
 
     /// Sockets that processes of a host hold, by state, but those at `but` ports of it; `TASK` counts tasks where a ground knows them.
-    fn sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32>;
+    ///
+    /// # Errors
+    /// The system does not show them, in words.
+    fn sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String>;
 
     /// As [`Self::sockets`], of a sidecar that was drained: what it may keep until it is stopped is not counted.
-    fn drained_sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
+    ///
+    /// # Errors
+    /// As [`Self::sockets`].
+    fn drained_sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String> {
         self.sockets(host, but)
     }
 }

@@ -184,7 +184,7 @@ impl Ground for Simulated {
         }
     }
 
-    fn sockets(&self, host: &str, but: &[u16]) -> BTreeMap<String, u32> {
+    fn sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String> {
         let host = self.host(host);
         let mut by_state = self.0.wires.held_sockets(host, but);
         // What runs beside the admin endpoint is not known: tasks count only when everything must be gone.
@@ -192,7 +192,7 @@ impl Ground for Simulated {
         if but.is_empty() && tasks > 0 {
             by_state.insert("TASK".to_owned(), tasks);
         }
-        by_state
+        Ok(by_state)
     }
 }
 

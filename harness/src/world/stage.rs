@@ -1,6 +1,6 @@
 //! Pods and sidecars on a ground: set up, asked, taken down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,20 +8,19 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::Ground;
 use super::log::{Log, Secrets};
-use super::{Ground, scrape};
 use crate::app::mesh::{MeshCa, MeshIdentity};
 use crate::app::tls::AppTls;
 use crate::app::{Held, Kit, Recorder, Server};
-use crate::dataplane::{self, Dataplane, NotDrained, Sidecar as _, StartError};
+use crate::dataplane::{self, Dataplane, Sidecar as _, StartError};
 use crate::expect::wire::looked_at;
 use crate::expect::{Run, Scrape, SocketCount};
 use crate::kuma;
-use crate::language::{Check, Expectation};
 use crate::language::{Mtls, Pod, ProxyKind, Scenario};
 use crate::observe::wire::{self, Capture};
 use crate::observe::{Observation, Role, Seen};
-use crate::verdict::{AFTER_DRAIN, DEADLINE, QUIET};
+use crate::verdict::{DEADLINE, QUIET};
 
 /// Nothing moved for so long: what a step set in motion has come to rest.
 const SETTLED: Duration = Duration::from_millis(50);
@@ -29,8 +28,6 @@ const SETTLED: Duration = Duration::from_millis(50);
 const QUIET_FOR: Duration = Duration::from_secs(1);
 /// Whoever moves for longer never rests.
 const RESTLESS: Duration = Duration::from_secs(120);
-/// What a sidecar has to drain once all apps are gone.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why there is nothing to play: says nothing about the dataplane's behaviour.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +90,7 @@ impl Played {
 }
 
 /// A sidecar of this dataplane.
-type SidecarOf<D, G> = <D as Dataplane<<G as Ground>::Network>>::Sidecar;
+pub(super) type SidecarOf<D, G> = <D as Dataplane<<G as Ground>::Network>>::Sidecar;
 /// Connections that a step left open.
 type HeldOf<G> = Held<<<G as Ground>::Network as reference_dp::net::Network>::Stream>;
 
@@ -103,13 +100,15 @@ pub struct Stage<G: Ground, D: Dataplane<G::Network>> {
     pub(super) scenario: Arc<Scenario>,
     pub(super) log: Arc<Log>,
     dataplane: Arc<D>,
-    secrets: Arc<Secrets>,
+    pub(super) secrets: Arc<Secrets>,
     tls: Arc<AppTls>,
     ca: MeshCa,
-    sidecars: Mutex<BTreeMap<String, Arc<SidecarOf<D, G>>>>,
+    pub(super) sidecars: Mutex<BTreeMap<String, Arc<SidecarOf<D, G>>>>,
     held: Mutex<BTreeMap<String, (String, HeldOf<G>)>>,
-    scrapes: Mutex<Vec<Scrape>>,
-    sockets: Mutex<Vec<SocketCount>>,
+    pub(super) scrapes: Mutex<Vec<Scrape>>,
+    pub(super) sockets: Mutex<Vec<SocketCount>>,
+    /// Pods whose sidecar has ended by itself.
+    pub(super) dead: Mutex<BTreeSet<String>>,
 }
 
 impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
@@ -138,6 +137,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             held: Mutex::default(),
             scrapes: Mutex::default(),
             sockets: Mutex::default(),
+            dead: Mutex::default(),
         };
         if !stage.ground.sees_refused() {
             stage.log.world(None, Seen::RefusedUnseen);
@@ -257,6 +257,7 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         let sidecar = Arc::new(sidecar?);
         self.ground.sidecar_is_up(pod, sidecar.pid()).map_err(SetUpError::new)?;
         lock(&self.sidecars).insert(pod.to_owned(), sidecar);
+        lock(&self.dead).remove(pod);
         Ok(())
     }
 
@@ -270,163 +271,13 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
         };
         kuma::resources(&self.scenario, &view)
     }
-
-    /// A sidecar is gone: its secrets stay, its place is free.
-    async fn forget(&self, pod: &str) {
-        let sidecar = lock(&self.sidecars).remove(pod);
-        if let Some(sidecar) = sidecar {
-            sidecar.ended().await;
-            self.secrets.add(sidecar.key_log().await);
-        }
-        self.ground.sidecar_is_gone(pod);
-    }
-
-    /// The sidecar of a pod dies.
-    pub(super) async fn crash_sidecar(&self, pod: &str) {
-        let sidecar = lock(&self.sidecars).get(pod).cloned();
-        if let Some(sidecar) = sidecar {
-            sidecar.crash();
-        }
-        self.ground.crash(&proxy_host(pod)).await;
-        self.forget(pod).await;
-    }
-
-    /// The sidecar of a pod drains, and stops.
-    ///
-    /// # Errors
-    /// There is no way to drain it.
-    pub(super) async fn drain_sidecar(&self, id: &str, pod: &str) -> Result<(), SetUpError> {
-        let Some(sidecar) = lock(&self.sidecars).get(pod).cloned() else { return Ok(()) };
-        self.note_deaths();
-        match sidecar.drain().await {
-            Ok(()) => {}
-            Err(NotDrained::NoWay(why)) => {
-                return Err(SetUpError::Unsupported(format!("{}: {why}", proxy_host(pod))));
-            }
-            // What that does to whom it serves, the scenario asks.
-            Err(NotDrained::Failed(why)) => self.log.did(Some(id), format!("{}: {why}", proxy_host(pod))),
-        }
-        sidecar.stop();
-        self.forget(pod).await;
-        Ok(())
-    }
-
-    /// Scrapes metrics and counts sockets, as far as these expectations look at them; at the bottom, all sidecars: their books are compared.
-    pub(super) async fn collect(&self, step: Option<&str>, expectations: &[Expectation]) {
-        let checks = || expectations.iter().flat_map(|expectation| &expectation.checks);
-        if checks().any(|check| matches!(check, Check::Quiet(_))) {
-            for host in self.hosts() {
-                self.count(step, &host, &[kuma::ADMIN_PORT]);
-            }
-        }
-        let mut wanted: Vec<_> = checks()
-            .filter_map(|check| match check {
-                Check::Metrics(metrics) => Some(metrics.at.clone()),
-                _ => None,
-            })
-            .collect();
-        if step.is_none() {
-            wanted.extend(lock(&self.sidecars).keys().map(|pod| proxy_host(pod)));
-        }
-        wanted.sort_unstable();
-        wanted.dedup();
-        for host in wanted {
-            let pod = host.strip_suffix(".proxy").unwrap_or(&host);
-            let sidecar = lock(&self.sidecars).get(pod).cloned();
-            let body = match &sidecar {
-                Some(sidecar) => self.told(sidecar).await,
-                None => Err("it does not run".to_owned()),
-            };
-            let (at, step) = (self.ground.now(), step.map(str::to_owned));
-            lock(&self.scrapes).push(Scrape { at, step, host, body });
-        }
-    }
-
-    /// Metrics of a sidecar that runs.
-    async fn told(&self, sidecar: &SidecarOf<D, G>) -> Result<String, String> {
-        let Some((address, path)) = sidecar.metrics() else {
-            return sidecar.collect().await.unwrap_or_else(|| Err("it has no metrics".to_owned()));
-        };
-        let network = self.ground.network(crate::sim::topology::WORLD);
-        if sidecar.gathers_when_asked() {
-            scrape::scrape(&network, address, path).await?;
-            // What that set in motion is over when nothing of it runs any more.
-            self.settle().await;
-        }
-        scrape::scrape(&network, address, path).await
-    }
-
-    /// Sidecars that nobody has told to end run.
-    fn note_deaths(&self) {
-        for (pod, sidecar) in &*lock(&self.sidecars) {
-            if let Some(how) = sidecar.died() {
-                self.log.sidecar(pod, Seen::Died { how });
-            }
-        }
-    }
-
-    /// Apps end, sidecars drain; then nothing may be left.
-    async fn take_down(&self) {
-        for pod in self.scenario.pods.iter().filter(|pod| pod.within.is_none()) {
-            self.ground.crash(&pod.name).await;
-        }
-        self.settle().await;
-        let sidecars: Vec<_> = std::mem::take(&mut *lock(&self.sidecars)).into_iter().collect();
-        let mut drained = Vec::new();
-        for (pod, sidecar) in &sidecars {
-            let late =
-                || NotDrained::Failed(format!("it was not drained within {} s", DRAIN_LIMIT.as_secs()));
-            let host = proxy_host(pod);
-            match timeout(DRAIN_LIMIT, sidecar.drain()).await.unwrap_or_else(|_| Err(late())) {
-                Ok(()) => drained.push(host),
-                Err(NotDrained::Failed(why)) => {
-                    self.log.world(None, Seen::NotDrained { host: host.clone(), why });
-                    drained.push(host);
-                }
-                // Its sockets are what it serves with.
-                Err(NotDrained::NoWay(why)) => self.log.world(None, Seen::Undrainable { host, why }),
-            }
-        }
-        self.settle().await;
-        for host in drained {
-            let left = self.ground.drained_sockets(&host, &[kuma::ADMIN_PORT]);
-            self.note_sockets(Some(AFTER_DRAIN), &host, left);
-        }
-        for (pod, sidecar) in sidecars {
-            sidecar.stop();
-            sidecar.ended().await;
-            self.secrets.add(sidecar.key_log().await);
-            self.ground.sidecar_is_gone(&pod);
-        }
-        self.settle().await;
-        for host in self.hosts() {
-            self.count(Some(AFTER_DRAIN), &host, &[]);
-        }
-    }
-
-    fn hosts(&self) -> Vec<String> {
-        let pods = self.scenario.pods.iter().filter(|pod| pod.within.is_none());
-        pods.flat_map(|pod| {
-            let proxy = (pod.proxy == ProxyKind::Default).then(|| proxy_host(&pod.name));
-            std::iter::once(pod.name.clone()).chain(proxy)
-        })
-        .collect()
-    }
-
-    fn count(&self, step: Option<&str>, host: &str, but: &[u16]) {
-        self.note_sockets(step, host, self.ground.sockets(host, but));
-    }
-
-    fn note_sockets(&self, step: Option<&str>, host: &str, by_state: BTreeMap<String, u32>) {
-        let (at, step) = (self.ground.now(), step.map(str::to_owned));
-        lock(&self.sockets).push(SocketCount { at, step, host: host.to_owned(), by_state });
-    }
 }
 
-fn proxy_host(pod: &str) -> String {
+/// The host of a pod's sidecar.
+pub(super) fn proxy_host(pod: &str) -> String {
     format!("{pod}.proxy")
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -75,6 +75,12 @@ impl<S> Exchange<S> {
     }
 
     /// It ended without a whole answer.
+    /// What came is no HTTP.
+    pub(super) fn malformed(mut self, what: impl Into<String>) {
+        self.over = true;
+        self.see(HttpEvent::Malformed { what: what.into() });
+    }
+
     pub(super) fn failed(mut self, error: impl Into<String>) {
         self.over = true;
         self.see(HttpEvent::Failed { error: error.into() });

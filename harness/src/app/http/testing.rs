@@ -156,6 +156,7 @@ fn short(event: &HttpEvent) -> String {
         HttpEvent::Response(head) => head.status.to_string(),
         HttpEvent::ResponseBody(facts) => body("answered", facts),
         HttpEvent::Failed { error } => format!("failed: {error}"),
+        HttpEvent::Malformed { what } => format!("malformed: {what}"),
     }
 }
 

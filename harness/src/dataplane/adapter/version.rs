@@ -1,8 +1,17 @@
 //! Which version of a dataplane it is that is judged.
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// Longer than any program takes to say who it is.
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// How a program is asked for its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +26,21 @@ pub struct Version {
 #[derive(Debug, thiserror::Error)]
 pub enum NoVersion {
     /// The program does not run.
-    #[error("asking for its version: {0}")]
-    Run(#[from] io::Error),
+    #[error("asking for its version: `{command}`: {source}")]
+    Run {
+        /// How it was asked.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It goes on instead.
+    #[error("asking for its version: `{command}` has not ended within {} s: does `version.args` make it serve?", within.as_secs_f64())]
+    Endless {
+        /// How it was asked.
+        command: String,
+        /// Its time.
+        within: Duration,
+    },
     /// What it says has no version in it.
     #[error("there is no version in what it says: {0:?}")]
     Unsaid(String),
@@ -28,12 +50,42 @@ impl Version {
     /// Asks the program: `1.40.0`.
     ///
     /// # Errors
-    /// It does not run, or says nothing that looks like a version.
+    /// It does not run, does not end, or says nothing that looks like a version.
     pub fn ask(&self, program: &Path) -> Result<String, NoVersion> {
-        let output = Command::new(program).args(&self.args).stdin(Stdio::null()).output()?;
+        let output = self.run(program, WITHIN)?;
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let said = said.join("\n");
         self.within(&said).ok_or_else(|| NoVersion::Unsaid(said.chars().take(200).collect()))
+    }
+
+    /// Runs the program to its end, and kills it after a time.
+    fn run(&self, program: &Path, within: Duration) -> Result<Output, NoVersion> {
+        let words = std::iter::once(program.display().to_string()).chain(self.args.iter().cloned());
+        let command = words.collect::<Vec<_>>().join(" ");
+        let failed = |source| NoVersion::Run { command: command.clone(), source };
+        let child = Command::new(program)
+            .args(&self.args)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let group = Pid::from_child(&child);
+        let (done, output) = mpsc::sync_channel(1);
+        let wait = thread::Builder::new().name("version".to_owned()).spawn(move || {
+            // Nobody listens any more once the time is over.
+            let _ = done.send(child.wait_with_output());
+        });
+        let outcome = wait.map(|_| output.recv_timeout(within));
+        if !matches!(outcome, Ok(Ok(_))) {
+            // It is not reaped before it has ended, so that the group is its own.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        match outcome.map_err(failed)? {
+            Ok(output) => output.map_err(failed),
+            Err(_) => Err(NoVersion::Endless { command, within }),
+        }
     }
 
     fn within(&self, said: &str) -> Option<String> {
@@ -49,7 +101,24 @@ impl Version {
 
 #[cfg(test)]
 mod tests {
-    use super::Version;
+    use super::*;
+
+    #[test]
+    fn a_program_that_serves_instead_is_ended_and_told_of() {
+        let version = Version { args: vec!["-c".into(), "exec sleep 100".into()], after: None };
+        let error = version.run(Path::new("sh"), Duration::from_millis(50)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "asking for its version: `sh -c exec sleep 100` has not ended within 0.05 s: does `version.args` make it serve?"
+        );
+        let missing = version.ask(Path::new("/no/such/program")).unwrap_err().to_string();
+        assert!(
+            missing.starts_with("asking for its version: `/no/such/program -c exec sleep 100`: "),
+            "{missing}"
+        );
+        let told = Version { args: vec!["-c".into(), "echo x 1.2.3 >&2".into()], after: None };
+        assert_eq!(told.ask(Path::new("sh")).unwrap(), "1.2.3");
+    }
 
     #[test]
     fn versions_are_found_in_what_programs_say() {

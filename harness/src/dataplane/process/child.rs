@@ -236,7 +236,8 @@ fn last(path: &Path) -> io::Result<String> {
     Ok(lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n"))
 }
 
-fn number(signal: Signal) -> rustix::process::Signal {
+/// A signal by the system's name.
+pub(super) fn number(signal: Signal) -> rustix::process::Signal {
     use rustix::process::Signal as Number;
     match signal {
         Signal::Term => Number::TERM,

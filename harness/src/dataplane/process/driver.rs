@@ -29,6 +29,8 @@ pub(super) struct Driver(Mutex<Streams>);
 struct Streams {
     to: Sender,
     from: BufReader<Receiver>,
+    /// The request whose answer has not come: what comes next would be taken for that of another one.
+    owed: Option<&'static str>,
 }
 
 /// An answer of a driver.
@@ -97,6 +99,14 @@ pub enum DriverError {
         /// Its time.
         within: Duration,
     },
+    /// It still has not answered what it was asked before.
+    #[error("the driver was not asked to {request}: it has not answered {owed} yet")]
+    Behind {
+        /// The request.
+        request: &'static str,
+        /// The one before.
+        owed: &'static str,
+    },
     /// It said something else.
     #[error("the driver answered {request} with {answer:?}, which is no answer to it")]
     Nonsense {
@@ -114,10 +124,10 @@ impl Driver {
         let (stdin, stdout) = child.pipes().ok_or_else(missing)?;
         let to = Sender::from_owned_fd(OwnedFd::from(stdin))?;
         let from = BufReader::new(Receiver::from_owned_fd(OwnedFd::from(stdout))?);
-        Ok(Self(Mutex::new(Streams { to, from })))
+        Ok(Self(Mutex::new(Streams { to, from, owed: None })))
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks, and waits for the answer. Once one did not come in time, or was not waited for, there are no more.
     pub(super) async fn ask(
         &self,
         (request, argument): (&'static str, Value),
@@ -125,6 +135,10 @@ impl Driver {
         within: Duration,
     ) -> Result<Reply, DriverError> {
         let mut streams = self.0.lock().await;
+        if let Some(owed) = streams.owed.replace(request) {
+            streams.owed = Some(owed);
+            return Err(DriverError::Behind { request, owed });
+        }
         let line = serde_json::json!({ request: argument }).to_string() + "\n";
         let talk = async {
             // One that has ended shows in what it says.
@@ -136,6 +150,7 @@ impl Driver {
         let Ok(answer) = timeout(within, talk).await else {
             return Err(DriverError::Silent { request, within });
         };
+        streams.owed = None;
         let Some(answer) = answer else {
             return Err(timeout(within, child.ended())
                 .await

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::timeout;
@@ -209,6 +210,7 @@ impl Process {
             listeners: plan.listeners(),
             metrics,
             key_log: key_log.map(PathBuf::from),
+            drains: AtomicBool::new(false),
         })
     }
 

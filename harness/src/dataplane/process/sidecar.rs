@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use super::child::Child;
+use super::child::{Child, number};
 use super::driver::{Collected, Driver, DriverError, Reply, nonsense};
 use super::ready::{gone, request};
 use crate::dataplane::adapter::{Adapter, Context, Drain, DrainBy, DrainedWhen, Driver as DriverKind, Life};
@@ -35,6 +38,8 @@ pub struct ProcessSidecar {
     pub(super) listeners: Vec<SocketAddr>,
     pub(super) metrics: Option<(SocketAddr, String)>,
     pub(super) key_log: Option<PathBuf>,
+    /// Whether it was told to drain: it may end then.
+    pub(super) drains: AtomicBool,
 }
 
 /// What the process is.
@@ -102,6 +107,7 @@ impl ProcessSidecar {
     /// # Errors
     /// It cannot be drained, or not in time.
     pub async fn drained(&self) -> Result<(), DrainError> {
+        self.drains.store(true, Ordering::Relaxed);
         let drain = match (&self.kind, &self.adapter.driver) {
             (Kind::Exec(driver), _) => {
                 return match driver.ask(("drain", json!({})), &self.child, DRIVER_DRAINS_WITHIN).await? {
@@ -115,7 +121,15 @@ impl ProcessSidecar {
             (Kind::Template { .. }, DriverKind::Exec) => None,
         };
         let drain = drain.ok_or(DrainError::Unknown)?;
-        timeout(drain.within, self.drain_by(drain)).await.unwrap_or(Err(DrainError::Late(drain.within)))
+        let drained = async {
+            tokio::select! {
+                biased;
+                drained = self.drain_by(drain) => drained,
+                // Nothing is left to drain; whether it may end like that is for `died` to say.
+                _ = self.child.ended() => Ok(()),
+            }
+        };
+        timeout(drain.within, drained).await.unwrap_or(Err(DrainError::Late(drain.within)))
     }
 
     async fn drain_by(&self, drain: &Drain) -> Result<(), DrainError> {
@@ -148,17 +162,20 @@ impl ProcessSidecar {
         }
     }
 
-    /// Whether all samples of these families are zero. Metrics that cannot be read are not zero.
+    /// Whether all samples of these families are zero; one that was never counted may not be there. Metrics that cannot be read are not zero.
     async fn is_zero(&self, families: &[String]) -> bool {
         let Some((address, path)) = &self.metrics else { return false };
+        // The first question may only gather.
+        if self.gathers_when_asked() && request("GET", *address, path).await.is_err() {
+            return false;
+        }
         let Ok(answer) = request("GET", *address, path).await else { return false };
         let metrics = String::from_utf8(answer.body).ok().and_then(|text| Metrics::parse(&text).ok());
         metrics.is_some_and(|metrics| {
             let of_families = metrics.samples().filter(|sample| families.contains(&sample.name));
             of_families
                 .filter(|sample| !bears_any(sample, &self.adapter.without))
-                .map(|sample| sample.value)
-                .all(|value| value == 0.0)
+                .all(|sample| sample.value == 0.0)
         })
     }
 
@@ -184,6 +201,15 @@ impl ProcessSidecar {
         }
     }
 
+    /// Whether a drain ends like this: in success, or by the very signal that it was begun with.
+    fn is_end_of_drain(&self, status: ExitStatus) -> bool {
+        let signal = self.life().and_then(|life| match life.drain.as_ref()?.by {
+            DrainBy::Signal(signal) => Some(number(signal).as_raw()),
+            DrainBy::Post(_) => None,
+        });
+        status.success() || status.signal().is_some_and(|by| Some(by) == signal)
+    }
+
     fn life(&self) -> Option<&Life> {
         match &self.adapter.driver {
             DriverKind::Template(life) => Some(life),
@@ -206,9 +232,11 @@ impl Sidecar for ProcessSidecar {
     async fn ended(&self) {
         let within = match (&self.kind, self.life()) {
             (Kind::Exec(driver), _) => {
-                // It is killed if it does not.
-                let _ = driver.ask(("stop", json!({})), &self.child, DRIVER_WITHIN).await;
-                DRIVER_WITHIN
+                match driver.ask(("stop", json!({})), &self.child, DRIVER_WITHIN).await {
+                    Ok(_) => DRIVER_WITHIN,
+                    // It is killed: nothing more is to be had of it.
+                    Err(_) => Duration::ZERO,
+                }
             }
             (Kind::Template { .. }, life) => life.map_or(DRIVER_WITHIN, |life| life.stop_within),
         };
@@ -218,7 +246,8 @@ impl Sidecar for ProcessSidecar {
 
     fn died(&self) -> Option<String> {
         let status = self.child.has_ended()?;
-        Some(format!("{status}; {}", self.child.tail()))
+        let may_end = self.drains.load(Ordering::Relaxed) && self.is_end_of_drain(status);
+        (!may_end).then(|| format!("{status}; {}", self.child.tail()))
     }
 
     fn crash(&self) {
@@ -239,21 +268,29 @@ impl Sidecar for ProcessSidecar {
         collected.map(|collected| collected.metrics).map_err(|error| error.to_string()).transpose()
     }
 
-    async fn key_log(&self) -> Vec<String> {
-        let written = self.key_log.as_ref().map(|path| fs::read(path).unwrap_or_default());
-        let written = written.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        let mut lines: Vec<_> = written.lines().map(str::to_owned).collect();
-        if let Kind::Exec(driver) = &self.kind
-            && let Ok(collected) = self.ask_to_collect(driver).await
-        {
-            lines.extend(collected.key_log);
-        }
+    async fn key_log(&self) -> Result<Vec<String>, String> {
+        let mut lines = match (&self.kind, &self.key_log, self.child.has_ended()) {
+            (Kind::Exec(driver), _, None) => {
+                self.ask_to_collect(driver).await.map_err(|error| error.to_string())?.key_log
+            }
+            // Before its end the file may lack something, or not be there.
+            (_, Some(path), Some(_)) => written(path)?,
+            _ => Vec::new(),
+        };
         // The last one of a process that was killed may be cut.
         lines.retain(|line| line.split(' ').count() == 3);
-        lines
+        Ok(lines)
     }
 
     fn pid(&self) -> Option<u32> {
         Some(self.child.pid())
+    }
+}
+
+/// The lines of a key log.
+fn written(path: &Path) -> Result<Vec<String>, String> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()),
+        Err(error) => Err(format!("its key log {}: {error}", path.display())),
     }
 }

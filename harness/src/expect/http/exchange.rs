@@ -36,7 +36,7 @@ pub(super) struct Exchange {
     /// When parts of the body that came to this end did; unknown of what is read from bytes.
     pub(super) pieces: Option<Vec<Nanos>>,
     pub(super) failed: Option<Sight<String>>,
-    /// What came to this end at its place, or after its head, and is no HTTP; only of what is read from bytes.
+    /// What came to this end at its place, or after its head, and is no HTTP.
     pub(super) foreign: Option<String>,
     /// Index of the first observation of it.
     pub(super) first: Option<usize>,
@@ -75,6 +75,10 @@ impl Exchange {
             HttpEvent::ResponseBody(body) => self.response_body = sight(index, at, body),
             HttpEvent::Piece { .. } => self.pieces.get_or_insert_default().push(at),
             HttpEvent::Failed { error } => self.failed = sight(index, at, error),
+            HttpEvent::Malformed { what } => {
+                self.failed = sight(index, at, what);
+                self.foreign = Some(what.clone());
+            }
         }
     }
 }

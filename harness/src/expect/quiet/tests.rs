@@ -48,3 +48,17 @@ fn what_was_not_counted_is_not_quiet() {
     assert_eq!(whats(&check.judge(&story.moment(None))), ["quiet.at"]);
     assert!(matches!(check.judge(&story.moment(Some("call"))), Answer::NotRun(_)));
 }
+
+#[test]
+fn what_cannot_be_counted_is_not_judged() {
+    let mut story = story();
+    story.world_sees(Seen::Uncounted { host: "web.proxy".into(), why: "not permitted".into() });
+    let at = |host: &[&str]| {
+        let at = host.iter().map(|host| (*host).to_owned()).collect();
+        QuietCheck { at, connections: exactly(0), listeners: None }.judge(&story.moment(None))
+    };
+    let not_run = Answer::NotRun("web.proxy: not permitted".to_owned());
+    assert_eq!(at(&["web.proxy"]), not_run);
+    assert_eq!(at(&[]), not_run);
+    assert_eq!(at(&["web"]), Answer::Judged(Vec::new()));
+}

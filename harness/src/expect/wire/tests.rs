@@ -244,6 +244,24 @@ fn a_resumed_session_has_the_ends_of_its_first() {
 }
 
 #[test]
+fn why_secrets_are_missing_is_told_with_what_they_hide() {
+    let hidden = tls(view(None, None, Err("no secrets".into())));
+    let judged = |host: &str| {
+        let mut run = run(vec![connection(0, hidden.clone())]);
+        let seen = Seen::SecretsLost { host: host.into(), why: "no such file".into() };
+        let world = run.observations[0].clone();
+        run.observations.push(Observation { step: None, seen, ..world });
+        let dictionaries = Dictionaries::default();
+        let moment =
+            Moment { run: &run, step: None, until: 1000, dictionaries: &dictionaries, slack: Duration::ZERO };
+        WireCheck { inner: is("tls"), ..check() }.judge(&moment)
+    };
+    assert_eq!(judged("other.proxy"), Answer::NotRun("no secrets".into()));
+    let told = Answer::NotRun("no secrets (backend.proxy: no such file)".into());
+    assert_eq!(judged("backend.proxy"), told);
+}
+
+#[test]
 fn without_secrets_nothing_is_claimed() {
     let hidden = tls(view(None, None, Err("no secrets".into())));
     let judge = |set: fn(&mut WireCheck)| judge(vec![connection(0, hidden.clone())], set);

@@ -13,6 +13,9 @@ use crate::observe::{Role, Seen};
 /// Statuses with which a dataplane may refuse what it could not read as a request, so that it may not count it.
 const UNREAD: [u16; 7] = [400, 408, 413, 414, 426, 431, 501];
 
+/// What is said of metrics without a sample: one that has counted nothing yet may show none.
+pub(super) const NOTHING: &str = "no sample";
+
 /// How a call comes to the pod it is meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -74,6 +77,8 @@ pub(super) struct Books<'a> {
     at_apps: BTreeMap<(&'a str, u32, u32), Exchange>,
     /// What sidecars that lived all through the run showed at its end.
     metrics: BTreeMap<&'a str, Metrics>,
+    /// Why others that did showed nothing.
+    unread: BTreeMap<&'a str, String>,
 }
 
 impl<'a> Books<'a> {
@@ -84,8 +89,15 @@ impl<'a> Books<'a> {
             calls: calls(run),
             at_clients: BTreeMap::new(),
             at_apps: BTreeMap::new(),
-            metrics: metrics(run),
+            metrics: BTreeMap::new(),
+            unread: BTreeMap::new(),
         };
+        for (pod, shown) in shown(run) {
+            match shown {
+                Ok(metrics) => drop(books.metrics.insert(pod, metrics)),
+                Err(why) => drop(books.unread.insert(pod, why)),
+            }
+        }
         for observation in &run.observations {
             let Seen::Http { exchange, event } = &observation.seen else { continue };
             let conn = observation.conn.unwrap_or_default();
@@ -136,6 +148,11 @@ impl<'a> Books<'a> {
     /// Whether a pod's sidecar lived all through the run and showed metrics at its end.
     pub(super) fn is_alive(&self, pod: &str) -> bool {
         self.metrics.contains_key(pod)
+    }
+
+    /// Pods whose sidecar lived all through the run and showed nothing that can be read, with why.
+    pub(super) fn unread(&self) -> impl Iterator<Item = (&'a str, &str)> {
+        self.unread.iter().map(|(pod, why)| (*pod, why.as_str()))
     }
 
     /// Whether a pod is the only endpoint of its own service.
@@ -242,7 +259,7 @@ impl Exchange {
                 // A sidecar that fails a gRPC call answers 200, with the failure in a field of the head.
                 self.failed |= head.headers.iter().any(|(name, value)| name == "grpc-status" && value != "0");
             }
-            HttpEvent::Failed { .. } => self.failed = true,
+            HttpEvent::Failed { .. } | HttpEvent::Malformed { .. } => self.failed = true,
             HttpEvent::RequestBody(body) | HttpEvent::ResponseBody(body) => self.failed |= !body.whole,
             HttpEvent::Piece { .. } | HttpEvent::Interim { .. } => {}
         }
@@ -268,8 +285,8 @@ fn calls(run: &Run) -> Vec<Call<'_>> {
     calls
 }
 
-/// The last scrape of each sidecar that nobody crashed, drained or started, and that stands before one app.
-fn metrics(run: &Run) -> BTreeMap<&str, Metrics> {
+/// What each sidecar that nobody crashed, drained or started, and that stands before one app, showed last, or why it showed nothing that can be read.
+fn shown(run: &Run) -> BTreeMap<&str, Result<Metrics, String>> {
     let steps = scene::steps(&run.scenario);
     let touched = |pod: &str| {
         steps.iter().any(|step| matches!(&step.verb, Verb::Proxy { pod: other, .. } if other == pod))
@@ -280,11 +297,11 @@ fn metrics(run: &Run) -> BTreeMap<&str, Metrics> {
         let Some(pod) = scrape.host.strip_suffix(".proxy").filter(|pod| !touched(pod) && !shared(pod)) else {
             continue;
         };
-        // Whether a scrape is answered, and well formed, is for other checks to say.
-        let parsed = scrape.body.as_deref().ok().and_then(|body| Metrics::parse(body).ok());
-        if let Some(metrics) = parsed.filter(|metrics| metrics.samples().next().is_some()) {
-            all.insert(pod, metrics);
-        }
+        let read = scrape.body.clone().and_then(|body| {
+            let metrics = Metrics::parse(&body).map_err(|error| error.to_string())?;
+            if metrics.samples().next().is_some() { Ok(metrics) } else { Err(NOTHING.to_owned()) }
+        });
+        all.insert(pod, read);
     }
     all
 }

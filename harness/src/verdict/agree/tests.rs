@@ -50,7 +50,11 @@ fn shows(story: &mut Story, pod: &str, counts: &[(&str, u64)]) {
 
 /// The signals and sidecars of the findings.
 fn told(story: &Story) -> Vec<String> {
-    judge(&story.run, &dictionary().into()).findings.into_iter().map(|finding| finding.what).collect()
+    judge(&story.run, &dictionary().into(), &Declared::default())
+        .findings
+        .into_iter()
+        .map(|finding| finding.what)
+        .collect()
 }
 
 /// Three requests, counted so at the caller's and the callee's sidecar.
@@ -62,9 +66,30 @@ fn counted(statuses: &[u16], caller: [u64; 2], callee: [u64; 2]) -> Story {
 }
 
 #[test]
+fn books_that_are_not_shown_are_not_taken_for_equal() {
+    let shown = |body: Result<&str, &str>, features: &[&str]| {
+        let mut story = asked(&[200]);
+        let body = body.map(str::to_owned).map_err(str::to_owned);
+        story.run.scrapes.push(Scrape { at: 0, step: None, host: "web.proxy".to_owned(), body });
+        let features = Some(features.iter().map(|feature| (*feature).to_owned()).collect());
+        let declared = Declared { features, ..Declared::default() };
+        judge(&story.run, &dictionary().into(), &declared)
+    };
+    let late = "no answer within 10 s";
+    let judged = shown(Err(late), &["metrics"]);
+    assert_eq!(judged.verdict, Verdict::Fail, "{judged:?}");
+    assert_eq!(judged.findings[0].what, "metrics (web.proxy)");
+    assert_eq!(judged.findings[0].found, late);
+    assert_eq!(shown(Ok("} nonsense {"), &["metrics"]).verdict, Verdict::Fail);
+    let why = |why: &str| Verdict::NotRun(format!("web.proxy shows no metrics: {why}"));
+    assert_eq!(shown(Err(late), &["tcp"]).verdict, why(late), "it claims none");
+    assert_eq!(shown(Ok(""), &["metrics"]).verdict, why("no sample"));
+}
+
+#[test]
 fn equal_books_agree() {
     let story = counted(&[200, 404, 200], [3, 3], [3, 3]);
-    assert_eq!(judge(&story.run, &dictionary().into()).verdict, Verdict::Pass);
+    assert_eq!(judge(&story.run, &dictionary().into(), &Declared::default()).verdict, Verdict::Pass);
 }
 
 #[test]
@@ -79,7 +104,7 @@ fn each_count_is_compared() {
 
 #[test]
 fn findings_name_both_numbers() {
-    let judged = judge(&counted(&[200; 3], [2, 3], [3, 3]).run, &dictionary().into());
+    let judged = judge(&counted(&[200; 3], [2, 3], [3, 3]).run, &dictionary().into(), &Declared::default());
     assert_eq!(judged.verdict, Verdict::Fail);
     assert_eq!(judged.findings[0].expected, "3, as many as clients of web made");
     assert_eq!(judged.findings[0].found, "2 counted at web.proxy");
@@ -144,7 +169,7 @@ fn an_answer_too_many_shows() {
 #[test]
 fn without_the_signals_it_is_not_run() {
     let story = counted(&[200], [1, 1], [1, 1]);
-    let judged = judge(&story.run, &Dictionaries::default());
+    let judged = judge(&story.run, &Dictionaries::default(), &Declared::default());
     assert!(matches!(judged.verdict, Verdict::NotRun(_)), "{judged:?}");
 }
 

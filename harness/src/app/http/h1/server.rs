@@ -59,7 +59,7 @@ async fn serve_one<S: Stream>(line: &SharedLine<S>, router: &Router, number: u32
             return false;
         }
         Err(broken) => {
-            Exchange::new(line, number).failed(broken.to_string());
+            broke(Exchange::new(line, number), &broken);
             end(line, broken).await;
             return false;
         }
@@ -76,7 +76,7 @@ async fn serve_one<S: Stream>(line: &SharedLine<S>, router: &Router, number: u32
             after
         }
         Err(broken) => {
-            exchange.failed(broken.to_string());
+            broke(exchange, &broken);
             end(line, broken).await;
             return false;
         }
@@ -91,6 +91,14 @@ async fn serve_one<S: Stream>(line: &SharedLine<S>, router: &Router, number: u32
         }
     }
     false
+}
+
+/// An exchange did not come to its end.
+fn broke<S: Stream>(exchange: Exchange<S>, broken: &Broken) {
+    match broken {
+        Broken::Malformed(what) => exchange.malformed(what),
+        other => exchange.failed(other.to_string()),
+    }
 }
 
 /// The connection cannot go on.
