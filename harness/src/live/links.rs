@@ -17,14 +17,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, Host};
+use super::lane::Lane;
 use super::notes::Notes;
-use crate::language::{Condition, Direction, Fault, Latency, Link, When};
+use crate::language::{Condition, Direction, Fault, Link, When};
 use crate::observe::Nanos;
 use crate::observe::wire::Capture;
-use crate::sim::random::{Draws, Random};
-
-/// What a lost packet costs: Linux's least retransmission timeout.
-const RTO: Duration = Duration::from_millis(200);
 
 /// All links of a world.
 #[derive(Debug, Clone)]
@@ -82,21 +79,6 @@ pub(super) struct Change {
     pub(super) resets: u32,
     /// Counts all changes.
     version: u32,
-}
-
-/// One direction of a link.
-#[derive(Debug)]
-struct Lane {
-    latency: Option<Latency>,
-    bandwidth: Option<u64>,
-    segment: Option<u32>,
-    loss: Option<u8>,
-    /// `hold` or `blackhole`.
-    shut: bool,
-    chance: Random,
-    /// When the line is free again (bandwidth).
-    free: Instant,
-    bytes: u64,
 }
 
 /// One connection over a link, seen from its opener.
@@ -359,75 +341,6 @@ impl LinkState {
             how(change);
             change.version += 1;
         });
-    }
-}
-
-impl Lane {
-    fn new(seed: u64, name: &str) -> Self {
-        Self {
-            latency: None,
-            bandwidth: None,
-            segment: None,
-            loss: None,
-            shut: false,
-            chance: Random::new(seed, name, Draws::default()),
-            free: Instant::now(),
-            bytes: 0,
-        }
-    }
-
-    fn set(&mut self, condition: &Condition) {
-        match condition {
-            Condition::Latency(latency) => self.latency = Some(*latency),
-            Condition::Bandwidth(bytes) => self.bandwidth = Some(*bytes),
-            Condition::Segment(bytes) => self.segment = Some(*bytes),
-            Condition::Loss(percent) => self.loss = Some(*percent),
-            Condition::Hold | Condition::Blackhole => self.shut = true,
-            // Of the link as a whole.
-            Condition::Refuse | Condition::Reset => {}
-        }
-    }
-
-    fn heal(&mut self) {
-        (self.latency, self.bandwidth, self.segment, self.loss) = (None, None, None, None);
-        self.shut = false;
-    }
-
-    /// When a piece that enters now arrives. In what order pieces of one connection do is the relay's business.
-    fn due(&mut self, bytes: usize) -> Instant {
-        let now = Instant::now();
-        let mut due = now;
-        if let Some(bandwidth) = self.bandwidth {
-            let nanos = (bytes as u64).saturating_mul(1_000_000_000) / bandwidth.max(1);
-            self.free = self.free.max(now) + Duration::from_nanos(nanos);
-            due = self.free;
-        }
-        if let Some(latency) = self.latency {
-            due += self.delay(latency);
-        }
-        if let Some(percent) = self.loss {
-            let mut rto = RTO;
-            while self.chance.below(100) < u64::from(percent.min(99)) {
-                due += rto;
-                rto *= 2;
-            }
-        }
-        due
-    }
-
-    fn delay(&mut self, latency: Latency) -> Duration {
-        match latency {
-            Latency::Fixed(delay) => delay,
-            Latency::Range(from, to) => {
-                let steps = u64::try_from(to.saturating_sub(from).as_millis()).unwrap_or(u64::MAX);
-                from + Duration::from_millis(self.chance.below(steps.saturating_add(1)))
-            }
-            Latency::Tail { p50, p99 } => match self.chance.below(100) {
-                0..50 => p50,
-                50..99 => p99,
-                _ => p99 * 5,
-            },
-        }
     }
 }
 

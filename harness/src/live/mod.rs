@@ -1,10 +1,10 @@
 //! The live world: the same scenarios on real sockets, with dataplanes as processes.
 //!
 //! * `addresses` — where everyone is, below 127.0.0.0/8; several worlds stand beside each other.
-//! * `links` — what faults do to bytes, and the account of them; `notes` — the account itself.
+//! * `links` — what faults do to bytes, and the account of them; `lane` — one direction of one; `notes` — the account itself.
 //! * `pump`, `relay` — carry connections: one of them, and those between sidecars.
 //! * [`network`] — sockets of scripted apps and clients.
-//! * `tasks`, `keys`, `rest`, `sockets` — what else a ground is asked for.
+//! * `tasks`, `keys`, `rest`, `group`, `sockets` — what else a ground is asked for.
 //! * [`ground`] — all of that as a [`crate::world::Ground`]; [`play`] — a whole case; [`processes`] — the dataplanes of it.
 //!
 //! Nothing here waits for time to pass: clients and apps wait for each other, sidecars for their sockets, and the world for all of them to be at
@@ -14,6 +14,7 @@ mod addresses;
 pub mod ground;
 mod group;
 mod keys;
+mod lane;
 mod links;
 pub mod network;
 mod notes;
