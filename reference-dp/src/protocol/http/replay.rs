@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
+use super::hop_by_hop;
 use super::pool::BodyError;
 use super::watch::Watch;
 
@@ -204,18 +205,24 @@ where
             }
             Some(Ok(frame)) => {
                 shared.watch.moved();
-                if let Some(data) = frame.data_ref() {
-                    this.sent += data.len() as u64;
-                    state.keep(data);
+                match frame.into_trailers() {
+                    Ok(trailers) => {
+                        let trailers = hop_by_hop::strip_trailers(trailers);
+                        state.finish(End::Whole(trailers.clone()));
+                        this.trailed = true;
+                        trailers.map(|trailers| Ok(Frame::trailers(trailers)))
+                    }
+                    Err(frame) => {
+                        if let Some(data) = frame.data_ref() {
+                            this.sent += data.len() as u64;
+                            state.keep(data);
+                        }
+                        if last {
+                            state.finish(End::Whole(None));
+                        }
+                        Some(Ok(frame))
+                    }
                 }
-                if let Some(trailers) = frame.trailers_ref() {
-                    let trailers = trailers.clone();
-                    state.finish(End::Whole(Some(trailers)));
-                    this.trailed = true;
-                } else if last {
-                    state.finish(End::Whole(None));
-                }
-                Some(Ok(frame))
             }
         };
         if state.end.is_some() {

@@ -68,6 +68,20 @@ async fn a_later_try_gets_the_whole_body_and_goes_on_where_the_first_one_stopped
 }
 
 #[tokio::test]
+async fn trailers_of_the_callers_connection_end_here() {
+    let close = (http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    let sum = (http::HeaderName::from_static("x-sum"), http::HeaderValue::from_static("1"));
+    for (trailers, left) in
+        [(vec![close.clone()], None), (vec![close, sum.clone()], Some(HeaderMap::from_iter([sum])))]
+    {
+        let replay = replay(vec![data("one"), Some(Ok(Frame::trailers(trailers.into_iter().collect())))]);
+        for _ in 0..2 {
+            assert_eq!(rest(&mut replay.again()).await, (b"one".to_vec(), left.clone(), true));
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_there_streams_on_at_once() {
     let replay = replay(vec![data("one"), None, data("two")]);
     let mut body = replay.again();
