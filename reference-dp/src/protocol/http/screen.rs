@@ -47,17 +47,25 @@ pub(super) fn screen(request: &Parts, direction: &Direction) -> Result<(), Refus
     Err(refusal)
 }
 
-/// Whether there is exactly one host (RFC 9112 3.2), in the target or beside it.
+/// Whether there is exactly one host beside the target (RFC 9112 3.2; of HTTP/2 there need not be one), and the target's own is one, too: it is what
+/// the request goes on with.
 fn names_its_host(request: &Parts) -> bool {
     let mut hosts = request.headers.get_all(HOST).iter();
     let (host, more) = (hosts.next(), hosts.next().is_some());
     if more {
         return false;
     }
-    host.map_or(request.uri.authority().is_some(), |host| is_host(host.as_bytes()))
+    let of_target = request.uri.authority().map(|authority| is_host(authority.as_str().as_bytes()));
+    let of_field = host.map(|host| is_host(host.as_bytes()));
+    match (of_target, of_field) {
+        (Some(target), Some(field)) => target && field,
+        (Some(target), None) => target && request.version >= Version::HTTP_2,
+        (None, field) => field.unwrap_or(false),
+    }
 }
 
-/// Whether a text is a host with or without a port. An authority may also name a user, a Host may not (RFC 9112 3.2).
+/// Whether a text is a host with or without a port. An authority may also name a user; neither a Host nor the authority of an `http` target may (RFC 9112
+/// 3.2, RFC 9110 4.2.4, RFC 9113 8.3.1).
 fn is_host(text: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(text) else { return false };
     let port = authority.as_str().strip_prefix(authority.host());
@@ -115,6 +123,14 @@ mod tests {
             ("GET", "/", V1, vec![host], Ok(())),
             ("GET", "http://shop/", V1, vec![host], Ok(())),
             ("GET", "http://shop/", V2, vec![], Ok(())),
+            ("GET", "http://shop/", V1, vec![], Err((400, true))),
+            ("GET", "http://user@shop/", V1, vec![host], Err((400, true))),
+            ("GET", "http://shop/", V1, vec![("host", "user@shop")], Err((400, true))),
+            ("GET", "http://user@shop/", V2, vec![], Err((400, true))),
+            ("GET", "http://user:secret@shop:80/", V2, vec![], Err((400, true))),
+            ("GET", "http://shop:http/", V2, vec![], Err((400, true))),
+            ("GET", "http://shop:/", V2, vec![], Ok(())),
+            ("GET", "http://[::1]:80/", V2, vec![], Ok(())),
             ("OPTIONS", "*", V1, vec![host], Ok(())),
             ("GET", "*", V1, vec![host], Err((400, true))),
             ("GET", "shop:80", V1, vec![host], Err((400, true))),
