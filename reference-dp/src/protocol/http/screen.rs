@@ -1,6 +1,6 @@
 //! Requests that are answered at once: what no sidecar forwards, refused as Envoy does (seen 1, 4).
 
-use http::header::{CONNECTION, HOST, UPGRADE};
+use http::header::{CONNECTION, HOST, HeaderName, UPGRADE};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -82,16 +82,17 @@ fn has_a_path(request: &Parts) -> bool {
     path.starts_with('/') || path == "*" && request.method == Method::OPTIONS
 }
 
-/// Whether another protocol is wanted. `h2c` is not taken up and does no harm.
+/// Whether another protocol is wanted, be it one of several. `h2c` is not taken up and does no harm.
 fn upgrades(headers: &HeaderMap) -> bool {
-    let wanted = |token: &str| headers.get_all(CONNECTION).iter().any(|value| lists(value.as_bytes(), token));
-    let protocol = headers.get(UPGRADE).map(|value| value.as_bytes().trim_ascii());
-    wanted("upgrade") && protocol.is_some_and(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
+    items(headers, &CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+        && items(headers, &UPGRADE).any(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
 }
 
-/// Whether a list has the token.
-fn lists(value: &[u8], token: &str) -> bool {
-    value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+/// What a field lists, on all of its lines (RFC 9110 5.6.1).
+fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let lines = headers.get_all(name).into_iter();
+    let items = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]
@@ -166,6 +167,21 @@ mod tests {
                 vec![host, ("connection", "upgrade, http2-settings"), ("upgrade", "h2c")],
                 Ok(()),
             ),
+            (
+                "GET",
+                "/",
+                V1,
+                vec![host, ("connection", "upgrade"), ("upgrade", "h2c"), ("upgrade", "websocket")],
+                Err((403, true)),
+            ),
+            (
+                "GET",
+                "/",
+                V1,
+                vec![host, ("connection", "x"), ("connection", "upgrade"), ("upgrade", "h2c, , WebSocket")],
+                Err((403, true)),
+            ),
+            ("GET", "/", V1, vec![host, ("connection", "upgrade"), ("upgrade", "")], Ok(())),
             ("GET", "/", V1, vec![host, ("upgrade", "websocket")], Ok(())),
             ("GET", "/", V1, vec![("x", "y"); 101], Err((431, true))),
         ] {
