@@ -5,6 +5,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Version};
 
+use super::framing::HEAD_BYTES_MAX;
 use super::hop::Direction;
 
 /// Most fields of a head (seen 1, 4: Envoy's default).
@@ -33,7 +34,7 @@ pub(super) fn screen(request: &Parts, direction: &Direction) -> Result<(), Refus
     let old = matches!(request.version, Version::HTTP_09 | Version::HTTP_10);
     let refusal = if old {
         Refusal { status: StatusCode::UPGRADE_REQUIRED, closes: true }
-    } else if request.headers.len() > fields_max {
+    } else if request.headers.len() > fields_max || is_too_large(request, direction) {
         Refusal { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, closes: true }
     } else if request.method == Method::CONNECT {
         Refusal { status: StatusCode::NOT_FOUND, closes: false }
@@ -45,6 +46,24 @@ pub(super) fn screen(request: &Parts, direction: &Direction) -> Result<(), Refus
         return Ok(());
     };
     Err(refusal)
+}
+
+/// Most bytes of an HTTP/2 head. What an outbound took an inbound takes, too, with what was added.
+pub(super) const fn head_list_max(direction: &Direction) -> usize {
+    match direction {
+        Direction::Outbound => HEAD_BYTES_MAX,
+        Direction::Inbound { .. } => 2 * HEAD_BYTES_MAX,
+    }
+}
+
+/// Whether an HTTP/2 head is over the limit, each field with 32 bytes more than it has (RFC 9113 6.5.2). One of HTTP/1.1 was measured as it came.
+fn is_too_large(request: &Parts, direction: &Direction) -> bool {
+    let (uri, headers) = (&request.uri, &request.headers);
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32);
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let target = uri.path().len() + uri.query().map_or(0, str::len);
+    request.version == Version::HTTP_2
+        && fields.sum::<usize>() + authority + target > head_list_max(direction)
 }
 
 /// Whether there is exactly one host beside the target (RFC 9112 3.2; of HTTP/2 there need not be one), and the target's own is one, too: it is what
@@ -113,6 +132,16 @@ mod tests {
         }
         screen(&request.body(()).unwrap().into_parts().0, &Direction::Outbound)
             .map_err(|refusal| (refusal.status.as_u16(), refusal.closes))
+    }
+
+    #[test]
+    fn heads_of_http2_are_measured_here() {
+        let value = "a".repeat(HEAD_BYTES_MAX / 2);
+        let two = [("x-a", &*value), ("x-b", &*value)];
+        assert_eq!(verdict("GET", "http://shop/", Version::HTTP_2, &two[..1]), Ok(()));
+        assert_eq!(verdict("GET", "http://shop/", Version::HTTP_2, &two), Err((431, true)));
+        let long = format!("http://shop/{value}{value}");
+        assert_eq!(verdict("GET", &long, Version::HTTP_2, &[]), Err((431, true)));
     }
 
     #[test]
