@@ -90,9 +90,6 @@ struct Exchange<'a> {
     underway: &'a mut Underway,
 }
 
-/// The head of an answer, and how long the endpoint took for it.
-type Answered = (Response<AnswerBody>, Duration);
-
 /// Why a try has no answer.
 enum Missed {
     Failed(Failure),
@@ -112,7 +109,7 @@ impl Exchange<'_> {
         loop {
             self.underway.account.try_begins();
             let (outcome, answer) = match self.attempt(&mut tried).await {
-                Ok(answered) => (Outcome::Status(answered.0.status().as_u16()), Some(answered)),
+                Ok(response) => (Outcome::Status(response.status().as_u16()), Some(response)),
                 Err(Missed::Failed(failure)) => (Outcome::Failed(failure), None),
                 Err(Missed::TimedOut) => (Outcome::TimedOut, None),
                 Err(Missed::Overdue(overdue)) => return Err(self.overdue(overdue)),
@@ -129,10 +126,12 @@ impl Exchange<'_> {
                     () = sleep(pause) => continue,
                 }
             }
-            let Some((mut response, took)) = answer else {
+            let Some(mut response) = answer else {
                 self.tried(outcome);
                 return Err(self.given_up(outcome, retries > 0));
             };
+            // Over all tries, as the caller waits; an answer to a part of the request was not waited for.
+            let took = self.underway.watch.asked_at().map(|asked| asked.elapsed());
             answer_head::prepare(response.headers_mut(), took, &*self.hop.clock);
             self.replay.no_other_try();
             return Ok((response, self.replay));
@@ -140,17 +139,14 @@ impl Exchange<'_> {
     }
 
     /// One try, until the head of its answer.
-    async fn attempt(&self, tried: &mut Tried) -> Result<Answered, Missed> {
+    async fn attempt(&self, tried: &mut Tried) -> Result<Response<AnswerBody>, Missed> {
         let request = Request::from_parts(self.head.clone(), self.replay.again());
         let began = Instant::now();
         let watch = &self.underway.watch;
         let sent = self.hop.pool.send(request, &self.underway.account, tried);
         tokio::select! {
             biased;
-            answer = sent => match answer {
-                Ok(response) => Ok((response, took(began, watch))),
-                Err(failure) => Err(Missed::Failed(failure)),
-            },
+            answer = sent => answer.map_err(Missed::Failed),
             overdue = watch.overdue() => Err(Missed::Overdue(overdue)),
             () = self.try_times_out(began) => Err(Missed::TimedOut),
         }
@@ -214,9 +210,4 @@ impl Exchange<'_> {
             Overdue::Duration => Own::overdue(status, "upstream max stream duration reached"),
         }
     }
-}
-
-/// How long the endpoint took: since the try began and the request was whole.
-fn took(began: Instant, watch: &Watch) -> Duration {
-    watch.asked_at().map_or(Duration::ZERO, |asked| asked.max(began).elapsed())
 }
