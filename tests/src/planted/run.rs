@@ -132,7 +132,11 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn run_all(&mut self, patches: &[Patch], mut done: impl FnMut(&Patch, bool) -> io::Result<()>) -> Result<Counts, RunError> {
+    fn run_all(
+        &mut self,
+        patches: &[Patch],
+        mut done: impl FnMut(&Patch, bool) -> io::Result<()>,
+    ) -> Result<Counts, RunError> {
         let mut counts = Counts::default();
         if !patches.is_empty() {
             self.baseline(patches)?;
