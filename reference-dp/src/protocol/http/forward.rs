@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 
@@ -47,7 +47,7 @@ pub(super) async fn serve(
     let own = match admit(&mut head, caller.as_deref(), &hop, &underway.account) {
         Ok(()) => {
             let replay = Replay::new(body, hop.policy.retry.is_some(), underway.watch.clone());
-            let exchange = Exchange { hop: &hop, head, replay, underway: &mut underway };
+            let exchange = Exchange { hop: &hop, method: &method, head, replay, underway: &mut underway };
             match exchange.run().await {
                 Ok((response, replay)) => {
                     return Ok(Answer::of_endpoint(response, &method, replay, underway));
@@ -85,6 +85,8 @@ fn admit(
 /// A request that was let through.
 struct Exchange<'a> {
     hop: &'a Hop,
+    method: &'a Method,
+    /// Given away with the last possible try.
     head: Parts,
     replay: Replay<Incoming>,
     underway: &'a mut Underway,
@@ -108,7 +110,8 @@ impl Exchange<'_> {
         let mut retries = 0;
         loop {
             self.underway.account.try_begins();
-            let (outcome, answer) = match self.attempt(&mut tried).await {
+            let head = self.head(retries);
+            let (outcome, answer) = match self.attempt(head, &mut tried).await {
                 Ok(response) => (Outcome::Status(response.status().as_u16()), Some(response)),
                 Err(Missed::Failed(failure)) => (Outcome::Failed(failure), None),
                 Err(Missed::TimedOut) => (Outcome::TimedOut, None),
@@ -138,9 +141,17 @@ impl Exchange<'_> {
         }
     }
 
+    /// The head for the next try.
+    fn head(&mut self, retries: u32) -> Parts {
+        if self.hop.policy.retry.as_ref().is_some_and(|retry| retries < retry.retries) {
+            return self.head.clone();
+        }
+        std::mem::replace(&mut self.head, Request::new(()).into_parts().0)
+    }
+
     /// One try, until the head of its answer.
-    async fn attempt(&self, tried: &mut Tried) -> Result<Response<AnswerBody>, Missed> {
-        let request = Request::from_parts(self.head.clone(), self.replay.again());
+    async fn attempt(&self, head: Parts, tried: &mut Tried) -> Result<Response<AnswerBody>, Missed> {
+        let request = Request::from_parts(head, self.replay.again());
         let began = Instant::now();
         let watch = &self.underway.watch;
         let sent = self.hop.pool.send(request, &self.underway.account, tried);
@@ -163,7 +174,7 @@ impl Exchange<'_> {
     /// Whether there will be another try, and after what pause.
     fn again(&self, outcome: Outcome, retries: u32) -> Option<Duration> {
         let retry: &Retry = self.hop.policy.retry.as_ref()?;
-        if !retry.on.is_for(self.head.method.as_str()) || !is_retriable(outcome, &retry.on) {
+        if !retry.on.is_for(self.method.as_str()) || !is_retriable(outcome, &retry.on) {
             return None;
         }
         let account = &self.underway.account;
