@@ -15,8 +15,8 @@ const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-servi
 const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 const ENVOY: HeaderValue = HeaderValue::from_static("envoy");
 
-/// Makes the head of an endpoint's answer into the one that the caller gets. It came `took` after the end of the request; `None`: before that, when Envoy
-/// says nothing of the time and leaves what the endpoint says.
+/// Makes the head of an endpoint's answer into the one that the caller gets. It came `took` after the end of the request; `None`: before that,
+/// when Envoy says nothing of the time and leaves what the endpoint says.
 pub(super) fn prepare(headers: &mut HeaderMap, took: Option<Duration>, clock: &dyn Clock) {
     hop_by_hop::strip(headers, false);
     if let Some(took) = took {

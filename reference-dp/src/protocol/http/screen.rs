@@ -83,8 +83,8 @@ fn names_its_host(request: &Parts) -> bool {
     }
 }
 
-/// Whether a text is a host with or without a port. An authority may also name a user; neither a Host nor the authority of an `http` target may (RFC 9112
-/// 3.2, RFC 9110 4.2.4, RFC 9113 8.3.1).
+/// Whether a text is a host with or without a port. An authority may also name a user; neither a Host nor the authority of an `http` target may
+/// (RFC 9112 3.2, RFC 9110 4.2.4, RFC 9113 8.3.1).
 fn is_host(text: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(text) else { return false };
     let port = authority.as_str().strip_prefix(authority.host());
