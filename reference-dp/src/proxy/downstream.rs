@@ -1,7 +1,7 @@
 //! Callers of an inbound: mesh TLS, and whether they may.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -103,7 +103,7 @@ impl Strict {
         }
         let uris = tls::uri_names(certificate);
         let allowed = self.permissions.allows(&uris);
-        Some(Caller { uris, fingerprint: tls::fingerprint(certificate), allowed })
+        Some(Caller { uris, fingerprint: tls::fingerprint(certificate), allowed, told: OnceLock::new() })
     }
 }
 

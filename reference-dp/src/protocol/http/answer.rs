@@ -14,6 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::activity::Busy;
 use super::failure::Failure;
+use super::hop_by_hop;
 use super::pool::AnswerBody;
 use super::replay::Replay;
 use super::watch::{Overdue, Watch};
@@ -101,7 +102,7 @@ impl Answer {
 
     fn endpoint_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let Source::Endpoint(body) = &mut self.body else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        let frame = ready!(poll_stripped(body, cx));
         match &frame {
             Some(Ok(frame)) => {
                 self.underway.watch.moved();
@@ -109,7 +110,7 @@ impl Answer {
                 self.owed = self.owed.map(|owed| owed.saturating_sub(data));
                 if frame.is_data() && self.owed == Some(0) && !body.is_end_stream() {
                     // Seen to its end now, so that what is whole is not cancelled.
-                    match Pin::new(&mut *body).poll_frame(cx) {
+                    match poll_stripped(body, cx) {
                         Poll::Ready(Some(Ok(last))) => self.trailers = last.into_trailers().ok(),
                         Poll::Ready(None) => self.body = Source::Done,
                         Poll::Ready(Some(Err(_))) | Poll::Pending => {}
@@ -196,6 +197,17 @@ impl Drop for Answer {
         self.underway.watch.end();
         self.underway.account.end(cause);
     }
+}
+
+/// What comes next, without the trailers that are meant for the endpoint's connection.
+fn poll_stripped(body: &mut AnswerBody, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    let polled = ready!(Pin::new(body).poll_frame(cx));
+    Poll::Ready(match polled.map(|frame| frame.map(Frame::into_trailers)) {
+        Some(Ok(Ok(trailers))) => hop_by_hop::strip_trailers(trailers).map(|left| Ok(Frame::trailers(left))),
+        Some(Ok(Err(frame))) => Some(Ok(frame)),
+        Some(Err(failure)) => Some(Err(failure)),
+        None => None,
+    })
 }
 
 /// Whether an answer has no body whatever its head says (RFC 9110 6.4.1).

@@ -15,11 +15,14 @@ const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-servi
 const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 const ENVOY: HeaderValue = HeaderValue::from_static("envoy");
 
-/// Makes the head of an endpoint's answer, which took `took`, into the one that the caller gets.
-pub(super) fn prepare(headers: &mut HeaderMap, took: Duration, clock: &dyn Clock) {
+/// Makes the head of an endpoint's answer into the one that the caller gets. It came `took` after the end of the request; `None`: before that,
+/// when Envoy says nothing of the time and leaves what the endpoint says.
+pub(super) fn prepare(headers: &mut HeaderMap, took: Option<Duration>, clock: &dyn Clock) {
     hop_by_hop::strip(headers, false);
-    let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    headers.insert(SERVICE_TIME, HeaderValue::from(took));
+    if let Some(took) = took {
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        headers.insert(SERVICE_TIME, HeaderValue::from(took));
+    }
     sign(headers, clock);
 }
 
@@ -164,7 +167,9 @@ mod tests {
         ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        prepare(&mut headers, Duration::from_micros(12_900), &Noon);
+        prepare(&mut headers, None, &Noon);
+        assert_eq!(headers.get_all(SERVICE_TIME).iter().collect::<Vec<_>>(), ["3"]);
+        prepare(&mut headers, Some(Duration::from_micros(12_900)), &Noon);
         assert_eq!(headers[SERVER], "envoy");
         assert_eq!(headers[DATE], "Mon, 01 Jan 2001 00:00:00 GMT");
         assert_eq!(headers.get_all(SERVICE_TIME).iter().collect::<Vec<_>>(), ["12"]);

@@ -22,6 +22,7 @@ use super::framing::{Framing, HEAD_BYTES_MAX};
 use super::head_clock::HeadClock;
 use super::hop::{Caller, Direction, Hop};
 use super::metered::Metered;
+use super::screen;
 use super::watch::{STREAM, Watch};
 use super::window;
 use crate::lifecycle::Phase;
@@ -190,7 +191,7 @@ where
             .auto_date_header(false)
             .max_concurrent_streams(STREAMS_MAX)
             .max_pending_accept_reset_streams(STREAMS_MAX as usize)
-            .max_header_list_size(head_list_max(&hop.direction))
+            .max_header_list_size(codec_head_max(&hop.direction))
             .initial_stream_window_size(window::STREAM)
             .initial_connection_window_size(window::CONNECTION)
             .max_send_buf_size(SEND_BYTES)
@@ -218,14 +219,10 @@ where
     }
 }
 
-/// Largest head of HTTP/2, of which each field counts 32 bytes more than it has (RFC 9113 6.5.2). What an outbound took an inbound takes, too, with what
-/// was added.
-fn head_list_max(direction: &Direction) -> u32 {
-    let bytes = match direction {
-        Direction::Outbound => HEAD_BYTES_MAX,
-        Direction::Inbound { .. } => 2 * HEAD_BYTES_MAX,
-    };
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+/// Largest head of HTTP/2 that the codec takes: it answers what is larger by itself, and no account is kept of that. So it takes twice of what is let
+/// through.
+fn codec_head_max(direction: &Direction) -> u32 {
+    u32::try_from(2 * screen::head_list_max(direction)).unwrap_or(u32::MAX)
 }
 
 /// Waits until the head of a request is overdue; of a pipelined one, when the answers before it are given: what is said of it must not land in them.

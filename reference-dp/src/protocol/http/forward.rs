@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 
@@ -47,7 +47,7 @@ pub(super) async fn serve(
     let own = match admit(&mut head, caller.as_deref(), &hop, &underway.account) {
         Ok(()) => {
             let replay = Replay::new(body, hop.policy.retry.is_some(), underway.watch.clone());
-            let exchange = Exchange { hop: &hop, head, replay, underway: &mut underway };
+            let exchange = Exchange { hop: &hop, method: &method, head, replay, underway: &mut underway };
             match exchange.run().await {
                 Ok((response, replay)) => {
                     return Ok(Answer::of_endpoint(response, &method, replay, underway));
@@ -85,13 +85,12 @@ fn admit(
 /// A request that was let through.
 struct Exchange<'a> {
     hop: &'a Hop,
+    method: &'a Method,
+    /// Given away with the last possible try.
     head: Parts,
     replay: Replay<Incoming>,
     underway: &'a mut Underway,
 }
-
-/// The head of an answer, and how long the endpoint took for it.
-type Answered = (Response<AnswerBody>, Duration);
 
 /// Why a try has no answer.
 enum Missed {
@@ -111,8 +110,9 @@ impl Exchange<'_> {
         let mut retries = 0;
         loop {
             self.underway.account.try_begins();
-            let (outcome, answer) = match self.attempt(&mut tried).await {
-                Ok(answered) => (Outcome::Status(answered.0.status().as_u16()), Some(answered)),
+            let head = self.head(retries);
+            let (outcome, answer) = match self.attempt(head, &mut tried).await {
+                Ok(response) => (Outcome::Status(response.status().as_u16()), Some(response)),
                 Err(Missed::Failed(failure)) => (Outcome::Failed(failure), None),
                 Err(Missed::TimedOut) => (Outcome::TimedOut, None),
                 Err(Missed::Overdue(overdue)) => return Err(self.overdue(overdue)),
@@ -129,28 +129,35 @@ impl Exchange<'_> {
                     () = sleep(pause) => continue,
                 }
             }
-            let Some((mut response, took)) = answer else {
+            let Some(mut response) = answer else {
                 self.tried(outcome);
                 return Err(self.given_up(outcome, retries > 0));
             };
+            // Over all tries, as the caller waits; an answer to a part of the request was not waited for.
+            let took = self.underway.watch.asked_at().map(|asked| asked.elapsed());
             answer_head::prepare(response.headers_mut(), took, &*self.hop.clock);
             self.replay.no_other_try();
             return Ok((response, self.replay));
         }
     }
 
+    /// The head for the next try.
+    fn head(&mut self, retries: u32) -> Parts {
+        if self.hop.policy.retry.as_ref().is_some_and(|retry| retries < retry.retries) {
+            return self.head.clone();
+        }
+        std::mem::replace(&mut self.head, Request::new(()).into_parts().0)
+    }
+
     /// One try, until the head of its answer.
-    async fn attempt(&self, tried: &mut Tried) -> Result<Answered, Missed> {
-        let request = Request::from_parts(self.head.clone(), self.replay.again());
+    async fn attempt(&self, head: Parts, tried: &mut Tried) -> Result<Response<AnswerBody>, Missed> {
+        let request = Request::from_parts(head, self.replay.again());
         let began = Instant::now();
         let watch = &self.underway.watch;
         let sent = self.hop.pool.send(request, &self.underway.account, tried);
         tokio::select! {
             biased;
-            answer = sent => match answer {
-                Ok(response) => Ok((response, took(began, watch))),
-                Err(failure) => Err(Missed::Failed(failure)),
-            },
+            answer = sent => answer.map_err(Missed::Failed),
             overdue = watch.overdue() => Err(Missed::Overdue(overdue)),
             () = self.try_times_out(began) => Err(Missed::TimedOut),
         }
@@ -167,7 +174,7 @@ impl Exchange<'_> {
     /// Whether there will be another try, and after what pause.
     fn again(&self, outcome: Outcome, retries: u32) -> Option<Duration> {
         let retry: &Retry = self.hop.policy.retry.as_ref()?;
-        if !retry.on.is_for(self.head.method.as_str()) || !is_retriable(outcome, &retry.on) {
+        if !retry.on.is_for(self.method.as_str()) || !is_retriable(outcome, &retry.on) {
             return None;
         }
         let account = &self.underway.account;
@@ -214,9 +221,4 @@ impl Exchange<'_> {
             Overdue::Duration => Own::overdue(status, "upstream max stream duration reached"),
         }
     }
-}
-
-/// How long the endpoint took: since the try began and the request was whole.
-fn took(began: Instant, watch: &Watch) -> Duration {
-    watch.asked_at().map_or(Duration::ZERO, |asked| asked.max(began).elapsed())
 }

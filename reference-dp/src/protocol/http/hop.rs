@@ -1,7 +1,8 @@
 //! What the requests of one listener share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use http::HeaderValue;
 use rustls::crypto::SecureRandom;
 
 use super::pool::Pool;
@@ -54,4 +55,6 @@ pub(crate) struct Caller {
     pub(crate) fingerprint: String,
     /// Whether it may call.
     pub(crate) allowed: bool,
+    /// What the app is told of it: the same with every request, so written once.
+    pub(crate) told: OnceLock<Option<HeaderValue>>,
 }

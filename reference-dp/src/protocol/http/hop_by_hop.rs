@@ -30,6 +30,12 @@ pub(super) fn strip(headers: &mut HeaderMap, request: bool) {
     }
 }
 
+/// Takes the same out of trailers, which are fields, too, and in HTTP/2 malformed with them (RFC 9110 6.5.1, RFC 9113 8.2.2). `None`: nothing is left.
+pub(super) fn strip_trailers(mut trailers: HeaderMap) -> Option<HeaderMap> {
+    strip(&mut trailers, false);
+    (!trailers.is_empty()).then_some(trailers)
+}
+
 /// Whether a field cannot be a connection's own, whatever `connection` says: without it the message would be another one.
 fn is_needed(name: &HeaderName) -> bool {
     *name == HOST || *name == CONTENT_LENGTH
@@ -84,6 +90,21 @@ mod tests {
         assert_eq!(stripped(&[("te", "gzip, Trailers;q=0.5"), ("connection", "te")], true), ["te: trailers"]);
         assert!(stripped(&[("te", "gzip")], true).is_empty());
         assert!(stripped(&[("te", "trailers")], false).is_empty());
+    }
+
+    #[test]
+    fn trailers_are_stripped_as_fields_are_and_may_vanish() {
+        let trailers = |fields: &[(&'static str, &'static str)]| {
+            let fields = fields
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            strip_trailers(fields.collect())
+        };
+        let left = trailers(&[("connection", "x-hop"), ("x-hop", "1"), ("te", "trailers"), ("x-sum", "a")]);
+        assert_eq!(left.unwrap().into_iter().collect::<Vec<_>>().len(), 1);
+        for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"] {
+            assert_eq!(trailers(&[(name, "close")]), None, "{name}");
+        }
     }
 
     #[test]

@@ -10,11 +10,18 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
+use super::hop_by_hop;
 use super::pool::BodyError;
 use super::watch::Watch;
 
 /// Bytes of a body that are kept for another try (seen 1.1: Envoy's default limit of a buffer).
 pub(super) const KEPT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Pieces below this many bytes are copied together: each would cost more than it holds, and keep the buffer alive that it was read into.
+const SMALL_BYTES: usize = 1024;
+
+/// So many bytes that were copied together are a piece.
+const COPIED_BYTES: usize = 16 * 1024;
 
 /// Why a body broke off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +49,8 @@ struct State<B> {
     length: Option<u64>,
     keeping: bool,
     kept: Vec<Bytes>,
+    /// Small pieces that are no kept piece yet; the try whose turn it is has had them.
+    copied: Vec<u8>,
     kept_bytes: usize,
     /// Which of the kept pieces is the next one for the try.
     at: usize,
@@ -66,8 +75,8 @@ where
             watch.asked();
         }
         let source = end.is_none().then_some(source);
-        let (kept, kept_bytes) = (Vec::new(), 0);
-        let state = State { source, turn: 0, length, keeping: keep, kept, kept_bytes, at: 0, end };
+        let (kept, copied) = (Vec::new(), Vec::new());
+        let state = State { source, turn: 0, length, keeping: keep, kept, copied, kept_bytes: 0, at: 0, end };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), watch }) }
     }
 
@@ -75,6 +84,7 @@ where
     pub(super) fn again(&self) -> TryBody<B> {
         let mut state = self.shared.state();
         state.turn += 1;
+        state.join();
         state.at = 0;
         TryBody { shared: self.shared.clone(), turn: state.turn, sent: 0, trailed: false }
     }
@@ -105,7 +115,7 @@ where
         let source = {
             let mut state = self.shared.state();
             state.turn += 1;
-            state.kept.clear();
+            (state.kept, state.copied) = (Vec::new(), Vec::new());
             state.source.take()
         };
         drop(source);
@@ -125,14 +135,34 @@ impl<B> State<B> {
             self.keeping = false;
             self.let_go();
         }
-        if self.keeping {
+        if !self.keeping {
+            return;
+        }
+        if data.len() < SMALL_BYTES {
+            self.copied.extend_from_slice(data);
+            if self.copied.len() >= COPIED_BYTES {
+                self.join();
+            }
+        } else {
+            self.join();
             self.kept.push(data.clone());
-            self.at = self.kept.len();
+        }
+        self.at = self.kept.len();
+    }
+
+    /// Makes what was copied together a kept piece.
+    fn join(&mut self) {
+        if !self.copied.is_empty() {
+            self.kept.push(Bytes::copy_from_slice(&self.copied));
+            self.copied.clear();
         }
     }
 
     /// Lets go of what nobody can want, once the try has all that was kept.
     fn let_go(&mut self) {
+        if !self.keeping {
+            self.copied = Vec::new();
+        }
         if !self.keeping && self.at >= self.kept.len() {
             (self.kept, self.at) = (Vec::new(), 0);
         }
@@ -204,18 +234,24 @@ where
             }
             Some(Ok(frame)) => {
                 shared.watch.moved();
-                if let Some(data) = frame.data_ref() {
-                    this.sent += data.len() as u64;
-                    state.keep(data);
+                match frame.into_trailers() {
+                    Ok(trailers) => {
+                        let trailers = hop_by_hop::strip_trailers(trailers);
+                        state.finish(End::Whole(trailers.clone()));
+                        this.trailed = true;
+                        trailers.map(|trailers| Ok(Frame::trailers(trailers)))
+                    }
+                    Err(frame) => {
+                        if let Some(data) = frame.data_ref() {
+                            this.sent += data.len() as u64;
+                            state.keep(data);
+                        }
+                        if last {
+                            state.finish(End::Whole(None));
+                        }
+                        Some(Ok(frame))
+                    }
                 }
-                if let Some(trailers) = frame.trailers_ref() {
-                    let trailers = trailers.clone();
-                    state.finish(End::Whole(Some(trailers)));
-                    this.trailed = true;
-                } else if last {
-                    state.finish(End::Whole(None));
-                }
-                Some(Ok(frame))
             }
         };
         if state.end.is_some() {

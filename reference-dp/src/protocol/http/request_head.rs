@@ -113,16 +113,18 @@ fn identify(headers: &mut HeaderMap, direction: &Direction, caller: Option<&Call
     let Direction::Inbound { own } = direction else { return };
     headers.remove(KUMA_TAGS);
     let Some(caller) = caller else { return };
+    if let Some(told) = caller.told.get_or_init(|| names(own, caller)) {
+        headers.insert(CLIENT_CERT, told.clone());
+    }
+}
+
+fn names(own: &[String], caller: &Caller) -> Option<HeaderValue> {
     let by = own.iter().map(|uri| format!("By={uri}"));
     let hash = format!("Hash={}", caller.fingerprint);
     let uris = caller.uris.iter().map(|uri| format!("URI={uri}"));
     let told = by.chain([hash]).chain(uris).collect::<Vec<_>>().join(";");
-    match HeaderValue::try_from(told) {
-        Ok(value) => {
-            headers.insert(CLIENT_CERT, value);
-        }
-        Err(error) => tracing::warn!(%error, "a certificate's names do not fit into a header"),
-    }
+    let told = HeaderValue::try_from(told);
+    told.inspect_err(|error| tracing::warn!(%error, "a certificate's names do not fit into a header")).ok()
 }
 
 /// HTTP/2 may split cookies, HTTP/1.1 may not (RFC 9113 8.2.3).

@@ -1,10 +1,11 @@
 //! Requests that are answered at once: what no sidecar forwards, refused as Envoy does (seen 1, 4).
 
-use http::header::{CONNECTION, HOST, UPGRADE};
+use http::header::{CONNECTION, HOST, HeaderName, UPGRADE};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Version};
 
+use super::framing::HEAD_BYTES_MAX;
 use super::hop::Direction;
 
 /// Most fields of a head (seen 1, 4: Envoy's default).
@@ -33,7 +34,7 @@ pub(super) fn screen(request: &Parts, direction: &Direction) -> Result<(), Refus
     let old = matches!(request.version, Version::HTTP_09 | Version::HTTP_10);
     let refusal = if old {
         Refusal { status: StatusCode::UPGRADE_REQUIRED, closes: true }
-    } else if request.headers.len() > fields_max {
+    } else if request.headers.len() > fields_max || is_too_large(request, direction) {
         Refusal { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, closes: true }
     } else if request.method == Method::CONNECT {
         Refusal { status: StatusCode::NOT_FOUND, closes: false }
@@ -47,17 +48,43 @@ pub(super) fn screen(request: &Parts, direction: &Direction) -> Result<(), Refus
     Err(refusal)
 }
 
-/// Whether there is exactly one host (RFC 9112 3.2), in the target or beside it.
+/// Most bytes of an HTTP/2 head. What an outbound took an inbound takes, too, with what was added.
+pub(super) const fn head_list_max(direction: &Direction) -> usize {
+    match direction {
+        Direction::Outbound => HEAD_BYTES_MAX,
+        Direction::Inbound { .. } => 2 * HEAD_BYTES_MAX,
+    }
+}
+
+/// Whether an HTTP/2 head is over the limit, each field with 32 bytes more than it has (RFC 9113 6.5.2). One of HTTP/1.1 was measured as it came.
+fn is_too_large(request: &Parts, direction: &Direction) -> bool {
+    let (uri, headers) = (&request.uri, &request.headers);
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32);
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let target = uri.path().len() + uri.query().map_or(0, str::len);
+    request.version == Version::HTTP_2
+        && fields.sum::<usize>() + authority + target > head_list_max(direction)
+}
+
+/// Whether there is exactly one host beside the target (RFC 9112 3.2; of HTTP/2 there need not be one), and the target's own is one, too: it is what
+/// the request goes on with.
 fn names_its_host(request: &Parts) -> bool {
     let mut hosts = request.headers.get_all(HOST).iter();
     let (host, more) = (hosts.next(), hosts.next().is_some());
     if more {
         return false;
     }
-    host.map_or(request.uri.authority().is_some(), |host| is_host(host.as_bytes()))
+    let of_target = request.uri.authority().map(|authority| is_host(authority.as_str().as_bytes()));
+    let of_field = host.map(|host| is_host(host.as_bytes()));
+    match (of_target, of_field) {
+        (Some(target), Some(field)) => target && field,
+        (Some(target), None) => target && request.version >= Version::HTTP_2,
+        (None, field) => field.unwrap_or(false),
+    }
 }
 
-/// Whether a text is a host with or without a port. An authority may also name a user, a Host may not (RFC 9112 3.2).
+/// Whether a text is a host with or without a port. An authority may also name a user; neither a Host nor the authority of an `http` target may
+/// (RFC 9112 3.2, RFC 9110 4.2.4, RFC 9113 8.3.1).
 fn is_host(text: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(text) else { return false };
     let port = authority.as_str().strip_prefix(authority.host());
@@ -74,16 +101,17 @@ fn has_a_path(request: &Parts) -> bool {
     path.starts_with('/') || path == "*" && request.method == Method::OPTIONS
 }
 
-/// Whether another protocol is wanted. `h2c` is not taken up and does no harm.
+/// Whether another protocol is wanted, be it one of several. `h2c` is not taken up and does no harm.
 fn upgrades(headers: &HeaderMap) -> bool {
-    let wanted = |token: &str| headers.get_all(CONNECTION).iter().any(|value| lists(value.as_bytes(), token));
-    let protocol = headers.get(UPGRADE).map(|value| value.as_bytes().trim_ascii());
-    wanted("upgrade") && protocol.is_some_and(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
+    items(headers, &CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+        && items(headers, &UPGRADE).any(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
 }
 
-/// Whether a list has the token.
-fn lists(value: &[u8], token: &str) -> bool {
-    value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+/// What a field lists, on all of its lines (RFC 9110 5.6.1).
+fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let lines = headers.get_all(name).into_iter();
+    let items = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]
@@ -107,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn heads_of_http2_are_measured_here() {
+        let value = "a".repeat(HEAD_BYTES_MAX / 2);
+        let two = [("x-a", &*value), ("x-b", &*value)];
+        assert_eq!(verdict("GET", "http://shop/", Version::HTTP_2, &two[..1]), Ok(()));
+        assert_eq!(verdict("GET", "http://shop/", Version::HTTP_2, &two), Err((431, true)));
+        let long = format!("http://shop/{value}{value}");
+        assert_eq!(verdict("GET", &long, Version::HTTP_2, &[]), Err((431, true)));
+    }
+
+    #[test]
     fn refusals_are_envoys() {
         const V1: Version = Version::HTTP_11;
         const V2: Version = Version::HTTP_2;
@@ -115,6 +153,14 @@ mod tests {
             ("GET", "/", V1, vec![host], Ok(())),
             ("GET", "http://shop/", V1, vec![host], Ok(())),
             ("GET", "http://shop/", V2, vec![], Ok(())),
+            ("GET", "http://shop/", V1, vec![], Err((400, true))),
+            ("GET", "http://user@shop/", V1, vec![host], Err((400, true))),
+            ("GET", "http://shop/", V1, vec![("host", "user@shop")], Err((400, true))),
+            ("GET", "http://user@shop/", V2, vec![], Err((400, true))),
+            ("GET", "http://user:secret@shop:80/", V2, vec![], Err((400, true))),
+            ("GET", "http://shop:http/", V2, vec![], Err((400, true))),
+            ("GET", "http://shop:/", V2, vec![], Ok(())),
+            ("GET", "http://[::1]:80/", V2, vec![], Ok(())),
             ("OPTIONS", "*", V1, vec![host], Ok(())),
             ("GET", "*", V1, vec![host], Err((400, true))),
             ("GET", "shop:80", V1, vec![host], Err((400, true))),
@@ -150,6 +196,21 @@ mod tests {
                 vec![host, ("connection", "upgrade, http2-settings"), ("upgrade", "h2c")],
                 Ok(()),
             ),
+            (
+                "GET",
+                "/",
+                V1,
+                vec![host, ("connection", "upgrade"), ("upgrade", "h2c"), ("upgrade", "websocket")],
+                Err((403, true)),
+            ),
+            (
+                "GET",
+                "/",
+                V1,
+                vec![host, ("connection", "x"), ("connection", "upgrade"), ("upgrade", "h2c, , WebSocket")],
+                Err((403, true)),
+            ),
+            ("GET", "/", V1, vec![host, ("connection", "upgrade"), ("upgrade", "")], Ok(())),
             ("GET", "/", V1, vec![host, ("upgrade", "websocket")], Ok(())),
             ("GET", "/", V1, vec![("x", "y"); 101], Err((431, true))),
         ] {

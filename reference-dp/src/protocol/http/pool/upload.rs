@@ -30,7 +30,7 @@ pub(super) async fn carry(
     }
 }
 
-/// The body broke off, or nobody wants it any more.
+/// The body broke off, the stream takes no more of it, or nobody wants it any more.
 struct Broken;
 
 async fn pump(mut body: Upload, stream: &mut SendStream<Bytes>) -> Result<(), Broken> {
@@ -41,47 +41,43 @@ async fn pump(mut body: Upload, stream: &mut SendStream<Bytes>) -> Result<(), Br
             frame = body.frame() => frame,
         };
         let Some(frame) = frame else {
-            // An error means that the stream is over already, here and below.
-            let _ = stream.send_data(Bytes::new(), true);
-            return Ok(());
+            return stream.send_data(Bytes::new(), true).map_err(|_| Broken);
         };
         match frame.map_err(|_| Broken)?.into_data() {
             Ok(data) => {
                 let last = http_body::Body::is_end_stream(&body);
                 if !data.is_empty() || last {
-                    let taken = send(data, last, stream).await;
-                    if last || !taken {
+                    send(data, last, stream).await?;
+                    if last {
                         return Ok(());
                     }
                 }
             }
             Err(frame) => {
                 if let Ok(trailers) = frame.into_trailers() {
-                    let _ = stream.send_trailers(trailers);
-                    return Ok(());
+                    // Refused ones would leave the stream open, and its answer owing, for ever.
+                    return stream.send_trailers(trailers).map_err(|_| Broken);
                 }
             }
         }
     }
 }
 
-/// Sends as the endpoint's window allows; whether all was taken.
-async fn send(mut data: Bytes, last: bool, stream: &mut SendStream<Bytes>) -> bool {
+/// Sends as the endpoint's window allows.
+async fn send(mut data: Bytes, last: bool, stream: &mut SendStream<Bytes>) -> Result<(), Broken> {
     while !data.is_empty() {
         stream.reserve_capacity(data.len());
         while stream.capacity() == 0 {
             if !matches!(poll_fn(|cx| stream.poll_capacity(cx)).await, Some(Ok(_))) {
-                return false;
+                return Err(Broken);
             }
         }
         let piece = data.split_to(stream.capacity().min(data.len()));
-        if stream.send_data(piece, last && data.is_empty()).is_err() {
-            return false;
-        }
+        stream.send_data(piece, last && data.is_empty()).map_err(|_| Broken)?;
         if data.is_empty() {
-            return true;
+            return Ok(());
         }
     }
     // Only an empty last piece is left to send.
-    !last || stream.send_data(data, true).is_ok()
+    if last { stream.send_data(data, true).map_err(|_| Broken) } else { Ok(()) }
 }

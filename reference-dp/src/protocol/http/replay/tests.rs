@@ -68,6 +68,20 @@ async fn a_later_try_gets_the_whole_body_and_goes_on_where_the_first_one_stopped
 }
 
 #[tokio::test]
+async fn trailers_of_the_callers_connection_end_here() {
+    let close = (http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    let sum = (http::HeaderName::from_static("x-sum"), http::HeaderValue::from_static("1"));
+    for (trailers, left) in
+        [(vec![close.clone()], None), (vec![close, sum.clone()], Some(HeaderMap::from_iter([sum])))]
+    {
+        let replay = replay(vec![data("one"), Some(Ok(Frame::trailers(trailers.into_iter().collect())))]);
+        for _ in 0..2 {
+            assert_eq!(rest(&mut replay.again()).await, (b"one".to_vec(), left.clone(), true));
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_there_streams_on_at_once() {
     let replay = replay(vec![data("one"), None, data("two")]);
     let mut body = replay.again();
@@ -89,19 +103,50 @@ async fn more_than_a_mebibyte_passes_and_is_not_kept() {
 }
 
 #[tokio::test]
+async fn small_pieces_are_kept_together_whatever_they_were_cut_from() {
+    let buffer = Bytes::from(vec![7; 64 * 1024]);
+    let replay = replay((0..buffer.len()).map(|at| data(buffer.slice(at..=at))).collect());
+    // Another try begins in the middle of what was copied, and goes on with it.
+    let mut first = replay.again();
+    for _ in 0..100 {
+        next(&mut first).await;
+    }
+    for _ in 0..2 {
+        let (bytes, _, whole) = rest(&mut replay.again()).await;
+        assert_eq!((bytes, whole), (buffer.to_vec(), true));
+    }
+    let state = replay.shared.state();
+    assert!(state.kept.len() <= 1 + buffer.len() / COPIED_BYTES + 1, "{} pieces", state.kept.len());
+    assert!(state.copied.capacity() <= 2 * COPIED_BYTES);
+    drop(state);
+    assert!(buffer.is_unique(), "what was read into is still held");
+}
+
+#[tokio::test]
+async fn large_and_small_pieces_keep_their_order() {
+    let large = |letter: u8| vec![letter; SMALL_BYTES];
+    let body = [b"a".to_vec(), large(b'b'), b"c".to_vec(), b"d".to_vec(), large(b'e'), b"f".to_vec()];
+    let replay = replay(body.iter().map(|piece| data(piece.clone())).collect());
+    for _ in 0..3 {
+        assert_eq!(rest(&mut replay.again()).await, (body.concat(), None, true));
+    }
+}
+
+#[tokio::test]
 async fn once_there_is_an_answer_nothing_is_kept_but_what_its_try_lacks() {
-    let replay = replay(vec![data("one"), data("two"), data("three"), data("four")]);
+    let piece = |letter: u8| vec![letter; SMALL_BYTES];
+    let replay = replay((b'a'..=b'd').map(|letter| data(piece(letter))).collect());
     let kept = || replay.shared.state().kept.len();
     let mut first = replay.again();
     for _ in 0..3 {
         next(&mut first).await;
     }
     let mut second = replay.again();
-    assert_eq!(next(&mut second).await.unwrap().unwrap().into_data().unwrap(), "one");
+    assert_eq!(next(&mut second).await.unwrap().unwrap().into_data().unwrap(), piece(b'a'));
     replay.no_other_try();
     assert_eq!(kept(), 3);
     assert!(!second.is_end_stream());
-    assert_eq!(rest(&mut second).await, (b"twothreefour".to_vec(), None, true));
+    assert_eq!(rest(&mut second).await, ([b'b', b'c', b'd'].map(piece).concat(), None, true));
     assert_eq!(kept(), 0);
     assert!(second.is_end_stream() && !replay.can_be_sent_again());
 }

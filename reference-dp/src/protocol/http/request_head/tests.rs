@@ -1,5 +1,7 @@
 //! Heads as the next hop gets them, written down from what was seen of Envoy (sections 0.1 and 3).
 
+use std::sync::OnceLock;
+
 use http::Request;
 
 use super::*;
@@ -16,7 +18,7 @@ fn inbound() -> Hop {
 
 fn web() -> Caller {
     let uris = vec!["spiffe://default/web".to_owned()];
-    Caller { uris, fingerprint: "ab".repeat(32), allowed: true }
+    Caller { uris, fingerprint: "ab".repeat(32), allowed: true, told: OnceLock::new() }
 }
 
 /// The target and the fields of a request as it goes on.

@@ -121,6 +121,18 @@ async fn bodies_and_trailers_cross_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn trailers_that_the_codec_refuses_break_the_request_off() {
+    let mut rig = rig(HttpVersion::V2);
+    let trailers = HeaderMap::from_iter([(http::header::CONNECTION, "close".parse().unwrap())]);
+    let body = Full::new(Bytes::from("ok")).map_err(|never| match never {});
+    let sending = rig.send(request("POST", body.with_trailers(async { Some(Ok(trailers)) })));
+    let mut server = Server::on(rig.app().await).await;
+    let (_asked, mut respond) = server.asked().await;
+    assert_eq!(reset(&mut server, &mut respond).await, Reason::CANCEL);
+    assert_eq!(sending.answer().await.err(), Some(Failure::BodyBroke));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_nobody_reads_stops_at_its_window() {
     let mut rig = rig(HttpVersion::V2);
     let sending = rig.get();
