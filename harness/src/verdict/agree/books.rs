@@ -294,9 +294,8 @@ fn shown(run: &Run) -> BTreeMap<&str, Result<Metrics, String>> {
     let shared = |pod: &str| run.scenario.pods.iter().any(|other| other.within.as_deref() == Some(pod));
     let mut all = BTreeMap::new();
     for scrape in run.scrapes.iter().filter(|scrape| scrape.step.is_none()) {
-        let Some(pod) = scrape.host.strip_suffix(".proxy").filter(|pod| !touched(pod) && !shared(pod)) else {
-            continue;
-        };
+        let pod = scrape.host.strip_suffix(".proxy").filter(|pod| has_sidecar(&run.scenario, pod));
+        let Some(pod) = pod.filter(|pod| !touched(pod) && !shared(pod)) else { continue };
         let read = scrape.body.clone().and_then(|body| {
             let metrics = Metrics::parse(&body).map_err(|error| error.to_string())?;
             if metrics.samples().next().is_some() { Ok(metrics) } else { Err(NOTHING.to_owned()) }
