@@ -143,8 +143,7 @@ impl Live {
     }
 
     fn processes(&self) -> Vec<u32> {
-        let groups: Vec<_> = lock(&self.0.sidecars).values().filter_map(|sidecar| sidecar.process).collect();
-        group::members(&groups)
+        group::families(lock(&self.0.sidecars).values().filter_map(|sidecar| sidecar.process).collect())
     }
 }
 
