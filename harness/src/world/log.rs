@@ -69,6 +69,9 @@ pub(super) struct Secrets(Mutex<Vec<String>>);
 impl Secrets {
     /// Lines that a dataplane tells by itself, some of them maybe again.
     pub(super) fn add(&self, lines: Vec<String>) {
+        if lines.is_empty() {
+            return;
+        }
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known: HashSet<_> = all.iter().cloned().collect();
         all.extend(lines.into_iter().filter(|line| !known.contains(line)));
