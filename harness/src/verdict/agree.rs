@@ -3,6 +3,7 @@
 //! Judged at rest, from one scrape of each sidecar. Only equalities that leave no room: a sidecar that crashed or drained, a client or app that
 //! is scripted in bytes, traffic round a sidecar, endpoints that share a service or a sidecar take a rule away; faults, failures and retries leave only its inequality.
 
+use super::needs::METRICS;
 use super::{AlwaysVerdict, Verdict};
 use crate::dataplane::declared::Declared;
 use crate::expect::{Dictionaries, Finding, Run, words};
@@ -17,9 +18,6 @@ mod tests;
 
 /// Its name in reports.
 pub(super) const NAME: &str = "agree";
-
-/// The feature of whoever shows metrics.
-const METRICS: &str = "metrics";
 
 /// Signals, by their names in dictionaries.
 const REQUESTS: &str = "http.requests";

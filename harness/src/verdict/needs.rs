@@ -4,7 +4,7 @@ use crate::language::value::Match;
 use crate::language::{Check, Expectation, Link, Mtls, Scenario, WireCheck};
 
 /// Metrics can be asked for.
-const METRICS: &str = "metrics";
+pub(super) const METRICS: &str = "metrics";
 /// Sidecars speak TLS to each other.
 const MTLS: &str = "mtls";
 /// Protocols that are features by the same name. Opaque tcp is what is left when a sidecar understands nothing.

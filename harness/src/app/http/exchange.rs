@@ -74,13 +74,13 @@ impl<S> Exchange<S> {
         self.over = true;
     }
 
-    /// It ended without a whole answer.
-    /// What came is no HTTP.
+    /// It ended with what came and is no HTTP.
     pub(super) fn malformed(mut self, what: impl Into<String>) {
         self.over = true;
         self.see(HttpEvent::Malformed { what: what.into() });
     }
 
+    /// It ended without a whole answer.
     pub(super) fn failed(mut self, error: impl Into<String>) {
         self.over = true;
         self.see(HttpEvent::Failed { error: error.into() });

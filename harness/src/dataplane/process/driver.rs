@@ -135,10 +135,10 @@ impl Driver {
         within: Duration,
     ) -> Result<Reply, DriverError> {
         let mut streams = self.0.lock().await;
-        if let Some(owed) = streams.owed.replace(request) {
-            streams.owed = Some(owed);
+        if let Some(owed) = streams.owed {
             return Err(DriverError::Behind { request, owed });
         }
+        streams.owed = Some(request);
         let line = serde_json::json!({ request: argument }).to_string() + "\n";
         let talk = async {
             // One that has ended shows in what it says.

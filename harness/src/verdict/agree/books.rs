@@ -75,10 +75,8 @@ pub(super) struct Books<'a> {
     at_clients: BTreeMap<(&'a str, u32, u32), Exchange>,
     /// What apps saw, by pod, connection and number.
     at_apps: BTreeMap<(&'a str, u32, u32), Exchange>,
-    /// What sidecars that lived all through the run showed at its end.
-    metrics: BTreeMap<&'a str, Metrics>,
-    /// Why others that did showed nothing.
-    unread: BTreeMap<&'a str, String>,
+    /// What sidecars that lived all through the run showed at its end, or why nothing.
+    shown: BTreeMap<&'a str, Result<Metrics, String>>,
 }
 
 impl<'a> Books<'a> {
@@ -89,15 +87,8 @@ impl<'a> Books<'a> {
             calls: calls(run),
             at_clients: BTreeMap::new(),
             at_apps: BTreeMap::new(),
-            metrics: BTreeMap::new(),
-            unread: BTreeMap::new(),
+            shown: shown(run),
         };
-        for (pod, shown) in shown(run) {
-            match shown {
-                Ok(metrics) => drop(books.metrics.insert(pod, metrics)),
-                Err(why) => drop(books.unread.insert(pod, why)),
-            }
-        }
         for observation in &run.observations {
             let Seen::Http { exchange, event } = &observation.seen else { continue };
             let conn = observation.conn.unwrap_or_default();
@@ -147,12 +138,12 @@ impl<'a> Books<'a> {
 
     /// Whether a pod's sidecar lived all through the run and showed metrics at its end.
     pub(super) fn is_alive(&self, pod: &str) -> bool {
-        self.metrics.contains_key(pod)
+        self.shown.get(pod).is_some_and(Result::is_ok)
     }
 
     /// Pods whose sidecar lived all through the run and showed nothing that can be read, with why.
     pub(super) fn unread(&self) -> impl Iterator<Item = (&'a str, &str)> {
-        self.unread.iter().map(|(pod, why)| (*pod, why.as_str()))
+        self.shown.iter().filter_map(|(pod, shown)| Some((*pod, shown.as_ref().err()?.as_str())))
     }
 
     /// Whether a pod is the only endpoint of its own service.
@@ -241,7 +232,7 @@ impl<'a> Books<'a> {
 
     /// What the sidecar of a pod that is alive counted; what it never counted is none.
     pub(super) fn value(&self, pod: &str, signal: &str) -> Result<u64, DictionaryError> {
-        let Some(metrics) = self.metrics.get(pod) else { return Ok(0) };
+        let Some(Ok(metrics)) = self.shown.get(pod) else { return Ok(0) };
         let dictionary = self.dictionaries.of(&self.run.scenario, pod);
         let value = dictionary.value(metrics, signal)?.unwrap_or_default();
         // A count that is no count fails every comparison but the one with a true number.
