@@ -1,11 +1,9 @@
 //! The arguments of `client` and `app`, judged over the connections of one end.
 
-use std::time::Duration;
-
-use super::Finding;
 use super::received::received;
 use super::scene::Connection;
 use super::words::{self, finding};
+use super::{Finding, Slack};
 use crate::language::EndCheck;
 use crate::language::value::{Count, Match, Span};
 use crate::observe::observation::End;
@@ -20,8 +18,7 @@ pub(super) struct Judge<'a> {
     pub(super) own_tls: bool,
     /// When the step began.
     pub(super) began: Option<Nanos>,
-    /// How much later than a span ends something may come.
-    pub(super) slack: Duration,
+    pub(super) slack: Slack,
     pub(super) connections: Vec<Connection<'a>>,
 }
 
@@ -201,7 +198,7 @@ impl Judge<'_> {
         let mut compare = |argument: &str, wanted: &Option<Span>, seen: Option<(usize, Nanos)>| {
             let Some(wanted) = wanted else { return };
             let took = self.began.zip(seen).map(|(began, (_, at))| at.saturating_sub(began));
-            if !took.is_some_and(|took| within(wanted, took, self.slack)) {
+            if !took.is_some_and(|took| self.slack.allows(wanted, took)) {
                 let found = took.map_or_else(|| "never".into(), words::nanos);
                 let at = seen.map(|(index, _)| index).or(connection.last());
                 findings.push(finding(self.what(argument, connection), words::span(wanted), found, at));
@@ -210,11 +207,6 @@ impl Judge<'_> {
         compare("first_byte", &self.check.first_byte, connection.first_byte());
         compare("ended", &self.check.ended, connection.end_time());
     }
-}
-
-/// Whether `took` lies within the span, both ends included, or comes later than it by no more than `slack`.
-pub(super) fn within(span: &Span, took: Nanos, slack: Duration) -> bool {
-    (span.from.as_nanos()..=(span.to + slack).as_nanos()).contains(&u128::from(took))
 }
 
 fn asks(wanted: &Option<Match<String>>) -> bool {

@@ -14,6 +14,7 @@ pub mod metrics;
 pub(crate) mod quiet;
 mod received;
 pub(crate) mod scene;
+mod slack;
 #[cfg(test)]
 pub(crate) mod testing;
 mod took;
@@ -22,9 +23,9 @@ pub(crate) mod words;
 
 pub use dictionaries::Dictionaries;
 pub(crate) use scene::{steps, target_pod};
+pub use slack::Slack;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -84,8 +85,8 @@ pub struct Moment<'a> {
     pub until: Nanos,
     /// Signals to metrics, by sidecar.
     pub dictionaries: &'a Dictionaries,
-    /// How much later than a span of time ends something may come; nothing in virtual time.
-    pub slack: Duration,
+    /// By how much times may miss a span.
+    pub slack: Slack,
 }
 
 /// Something that is not as expected.

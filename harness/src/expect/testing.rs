@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Dictionaries;
-use super::{Answer, Finding, Moment, Run};
+use super::{Answer, Finding, Moment, Run, Slack};
 use crate::language::Expectation;
 use crate::language::TlsOptions;
 use crate::language::http::{HttpApp, HttpScript, HttpVersion};
@@ -116,7 +116,7 @@ impl Story {
             Some(_) => self.run.observations.iter().find(ended).map_or(Nanos::MAX, |o| o.at),
             None => Nanos::MAX,
         };
-        Moment { run: &self.run, step, until, dictionaries: &self.dictionaries, slack: Duration::ZERO }
+        Moment { run: &self.run, step, until, dictionaries: &self.dictionaries, slack: Slack::NONE }
     }
 
     /// One whole call in step `id`: `forth` from client to app, `back` from app to client, ended by both in order.

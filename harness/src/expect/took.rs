@@ -1,7 +1,6 @@
 //! `took`: how long a step took.
 
 use super::app::unfinished;
-use super::ends::within;
 use super::words::{self, finding};
 use super::{Answer, Moment, scene};
 use crate::language::TookCheck;
@@ -20,7 +19,7 @@ impl TookCheck {
             return Answer::Judged(vec![finding("took", expected, "it only ended", None)]);
         };
         let took = ended.saturating_sub(began);
-        if within(&self.span, took, moment.slack) {
+        if moment.slack.allows(&self.span, took) {
             return Answer::Judged(Vec::new());
         }
         let (expected, found) = (words::span(&self.span), words::nanos(took));

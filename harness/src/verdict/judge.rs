@@ -1,14 +1,12 @@
 //! All expectations of a run at their moments, clause by clause.
 
-use std::time::Duration;
-
 use indexmap::IndexMap;
 
 use super::support::{out_of_sight, said, unsupported};
 use super::{AlwaysVerdict, CaseVerdict, ExpectationVerdict, NO_PANIC, QUIET, Verdict, worsen};
 use super::{agree, always, known};
 use crate::dataplane::declared::Declared;
-use crate::expect::{Answer, Dictionaries, Finding, Moment, Run, scene, words};
+use crate::expect::{Answer, Dictionaries, Finding, Moment, Run, Slack, scene, words};
 use crate::language::{Expectation, Level, World};
 use crate::observe::{Nanos, Observation, Seen};
 use crate::requirements::{Binding, Requirements};
@@ -27,9 +25,6 @@ pub struct Terms<'a> {
     /// The world in which it was played.
     pub world: World,
 }
-
-/// How much later than it should something may come in real time: apps, sidecars and relays of many worlds share the machine.
-const LATE: Duration = Duration::from_millis(1500);
 
 impl Terms<'_> {
     fn level(&self, clause: &str) -> Level {
@@ -166,8 +161,8 @@ fn expectation_of(moment: &Moment<'_>, expectation: &Expectation, terms: &Terms<
 /// All expectations with the moments at which they are judged.
 fn moments<'a>(run: &'a Run, terms: &Terms<'a>) -> Vec<(Moment<'a>, &'a Expectation)> {
     let slack = match terms.world {
-        World::Sim => Duration::ZERO,
-        World::Live => LATE,
+        World::Sim => Slack::NONE,
+        World::Live => Slack::REAL,
     };
     let dictionaries = terms.dictionaries;
     let at = |step: Option<&'a str>, until| Moment { run, step, until, dictionaries, slack };

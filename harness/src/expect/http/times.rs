@@ -3,7 +3,6 @@
 use super::Judge;
 use super::exchange::Exchange;
 use crate::expect::Finding;
-use crate::expect::ends::within;
 use crate::expect::words::{self, finding};
 use crate::language::value::Span;
 use crate::observe::Nanos;
@@ -81,7 +80,7 @@ impl Judge<'_> {
             None => Err("no step to count from".to_owned()),
         });
         let (found, at) = match took {
-            Ok((took, _)) if within(wanted, took, self.moment.slack) => return,
+            Ok((took, _)) if self.moment.slack.allows(wanted, took) => return,
             Ok((took, index)) => (words::nanos(took), index),
             Err(why) => (why, self.exchanges.iter().filter_map(|exchange| exchange.last).max()),
         };
@@ -96,7 +95,7 @@ impl Judge<'_> {
         instants.sort_unstable();
         let gaps: Vec<Nanos> = instants.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
         let fits = gaps.len() == wanted.len()
-            && wanted.iter().zip(&gaps).all(|(span, gap)| within(span, *gap, self.moment.slack));
+            && wanted.iter().zip(&gaps).all(|(span, gap)| self.moment.slack.allows(span, *gap));
         if !fits {
             let expected: Vec<String> = wanted.iter().map(words::span).collect();
             let found: Vec<String> = gaps.iter().map(|gap| words::nanos(*gap)).collect();

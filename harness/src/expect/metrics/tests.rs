@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::expect::{Run, Scrape};
+use crate::expect::{Run, Scrape, Slack};
 use crate::language::{Mesh, Mtls, Scenario};
 use crate::observe::dictionary::Dictionary;
 
@@ -47,7 +47,7 @@ fn judge_all(scrapes: Vec<Scrape>, valid: Option<bool>, signals: &[(&str, Count)
         step: None,
         until: 10,
         dictionaries: &dictionary().into(),
-        slack: Duration::ZERO,
+        slack: Slack::NONE,
     })
 }
 

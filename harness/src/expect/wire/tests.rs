@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, KeyPair, SanType, date_time_ymd};
 
 use super::*;
 use crate::expect::Dictionaries;
-use crate::expect::Run;
+use crate::expect::{Run, Slack};
 use crate::language::TlsVersion;
 use crate::language::value::Span;
 use crate::language::{Expectation, Link, Mesh, Mtls, Scenario, Step, Verb};
@@ -117,7 +117,7 @@ pub(super) fn judge_until(
         step: None,
         until,
         dictionaries: &dictionaries,
-        slack: Duration::ZERO,
+        slack: Slack::NONE,
     })
 }
 
@@ -253,7 +253,7 @@ fn why_secrets_are_missing_is_told_with_what_they_hide() {
         run.observations.push(Observation { step: None, seen, ..world });
         let dictionaries = Dictionaries::default();
         let moment =
-            Moment { run: &run, step: None, until: 1000, dictionaries: &dictionaries, slack: Duration::ZERO };
+            Moment { run: &run, step: None, until: 1000, dictionaries: &dictionaries, slack: Slack::NONE };
         WireCheck { inner: is("tls"), ..check() }.judge(&moment)
     };
     assert_eq!(judged("other.proxy"), Answer::NotRun("no secrets".into()));
@@ -343,7 +343,7 @@ fn nothing_after_the_moment_counts() {
     let wire = [120, 160].map(|opened| connection(opened, plain("x"))).to_vec();
     let (run, dictionaries) = (run(wire), Dictionaries::default());
     let moment =
-        |until| Moment { run: &run, step: None, until, dictionaries: &dictionaries, slack: Duration::ZERO };
+        |until| Moment { run: &run, step: None, until, dictionaries: &dictionaries, slack: Slack::NONE };
     assert_eq!(check.judge(&moment(150)), Answer::Judged(Vec::new()));
     assert_ne!(check.judge(&moment(500)), Answer::Judged(Vec::new()));
 }
