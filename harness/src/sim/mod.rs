@@ -8,6 +8,7 @@
 //! * `link` — latency, bandwidth, loss, segmentation, hold, blackhole, refuse.
 //! * [`capture`] — packets and their `digest`s.
 //! * [`clock`], [`crypto`], [`random`] — virtual time, seeded TLS, named random streams.
+//! * `orphans` — closed connections, until the kernel forgets them.
 //! * `segment` — TCP segments.
 //! * `kernel` — the TCP kernel, and what it takes to make it behave as Linux does.
 
@@ -19,6 +20,7 @@ pub mod host;
 mod kernel;
 mod link;
 pub mod network;
+mod orphans;
 mod panic;
 pub mod random;
 pub mod run;

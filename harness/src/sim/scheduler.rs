@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
@@ -17,6 +16,7 @@ use super::capture::{Recorder, TraceHash};
 use super::clock::SimClock;
 use super::kernel::{Kernel, Sockets};
 use super::link::{self, Fate, Lane, LanePair};
+use super::orphans::Orphans;
 use super::random::Draws;
 use super::run::{Config, Watched};
 use super::segment::{Flags, Segment, Tuple};
@@ -27,8 +27,6 @@ use crate::observe::wire::Capture;
 
 /// How often the scheduler may go round at one instant before the run counts as a livelock.
 const ROUNDS_MAX: u64 = 200_000;
-/// How long a socket nobody holds waits for the other end's FIN (Linux: `tcp_fin_timeout`).
-const FIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Handle on the scheduler, shared with the world that sets faults and waits for quiet.
 #[derive(Debug, Clone)]
@@ -62,8 +60,7 @@ struct State {
     queue: BTreeMap<(Nanos, u64), Segment>,
     sequence: u64,
     flows: BTreeMap<Tuple, FlowState>,
-    /// Closed connections that the kernel may still know, and when they are given up.
-    orphans: BTreeMap<Tuple, Nanos>,
+    orphans: Orphans,
     /// Closed connections to which a bare acknowledgement was delivered: an answering RST is not Linux's (TIME_WAIT).
     absorb: BTreeSet<Tuple>,
     recorder: Recorder,
@@ -113,7 +110,7 @@ impl Wires {
             queue: BTreeMap::new(),
             sequence: 0,
             flows: BTreeMap::new(),
-            orphans: BTreeMap::new(),
+            orphans: Orphans::default(),
             absorb: BTreeSet::new(),
             recorder: Recorder::new(config.capture_bound, config.watched.clone()),
             egress: Vec::new(),
@@ -289,8 +286,7 @@ impl State {
     fn next_event(&self) -> Option<Nanos> {
         let packet = self.queue.first_key_value().map(|((due, _), _)| *due);
         let fault = self.faults.iter().filter_map(|fault| fault.at).min();
-        let orphan = self.orphans.values().min().copied();
-        [packet, fault, orphan].into_iter().flatten().min()
+        [packet, fault, self.orphans.next()].into_iter().flatten().min()
     }
 
     fn deliver_due(&mut self, now: Nanos, sockets: &Sockets) -> bool {
@@ -310,11 +306,11 @@ impl State {
         let tuple = segment.receiver();
         if segment.flags.has(Flags::RST) {
             sockets.rescue(tuple);
-            self.orphans.remove(&tuple);
-        } else if self.orphans.contains_key(&tuple) && !sockets.is_live(tuple) {
+            self.orphans.remove(tuple);
+        } else if self.orphans.contains(tuple) && !sockets.is_live(tuple) {
             if !segment.payload.is_empty() {
                 // Linux: data for a socket that nobody holds any more is answered with RST, and that is the end of both.
-                self.orphans.remove(&tuple);
+                self.orphans.remove(tuple);
                 let flow = self.flows.get(&tuple).copied().unwrap_or_default();
                 self.kernel.deliver(Segment::reset(segment.sender(), segment.seq, segment.ack));
                 self.enter(Segment::reset(tuple, segment.ack.max(flow.next_seq), flow.last_ack), now);
@@ -496,18 +492,14 @@ impl State {
 
     /// Remembers connections whose owners are gone, and gives up those that waited long enough.
     fn note_orphans(&mut self, now: Nanos, sockets: &Sockets) {
-        let until = now + u64::try_from(FIN_TIMEOUT.as_nanos()).unwrap_or(u64::MAX);
         for tuple in sockets.take_orphans() {
-            self.orphans.insert(tuple, until);
+            self.orphans.begin(tuple, now);
         }
-        let over: Vec<_> =
-            self.orphans.iter().filter(|(_, at)| **at <= now).map(|(tuple, _)| *tuple).collect();
-        for tuple in over {
+        while let Some(tuple) = self.orphans.pop_over(now) {
             if self.still_sending(tuple) {
-                self.orphans.insert(tuple, until);
+                self.orphans.begin(tuple, now);
                 continue;
             }
-            self.orphans.remove(&tuple);
             self.flows.remove(&tuple);
             for link in self.links.values_mut() {
                 link.open.remove(&tuple);
