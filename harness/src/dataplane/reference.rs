@@ -1,12 +1,13 @@
 //! The reference dataplane, in this process.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reference_dp::net::Network;
 use reference_dp::plan::Plan;
 use reference_dp::proxy;
-use reference_dp::resource::{Resources, Source};
+use reference_dp::resource::{Error, Resources, Source};
 use reference_dp::tls::{Authority, Entropy};
 use rustls::crypto::CryptoProvider;
 
@@ -26,8 +27,8 @@ impl<N: Network> Dataplane<N> for Reference {
     async fn start(&self, pod: Pod, seams: Seams<N>) -> Result<ReferenceSidecar, StartError> {
         let name = pod.name.clone();
         let failed = |reason: String| StartError::Failed { pod: name.clone(), reason };
-        let sources: Vec<_> = pod.resources.into_iter().map(|(name, text)| Source { name, text }).collect();
-        let resources = Resources::parse(&sources).map_err(|error| failed(error.to_string()))?;
+        let sources = pod.resources.into_iter().map(|(name, text)| Source { name, text }).collect();
+        let resources = read(sources).map_err(|error| failed(error.to_string()))?;
         let plan = Plan::resolve(&resources, &pod.name).map_err(|error| failed(error.to_string()))?;
         let authority = pod.authority.map(|(certificate, key)| Authority::from_pem(&certificate, &key));
         let authority = authority.transpose().map_err(|error| failed(error.to_string()))?;
@@ -41,6 +42,22 @@ impl<N: Network> Dataplane<N> for Reference {
         let sidecar = proxy::Sidecar::start(plan, authority, Some(pod.admin), seams).await;
         Ok(ReferenceSidecar(sidecar.map_err(|error| failed(error.to_string()))?))
     }
+}
+
+thread_local! {
+    /// What was read last on this thread. Sidecars of a run are told the same, and reading it is a tenth of a small case.
+    static LAST: RefCell<Option<(Vec<Source>, Arc<Resources>)>> = const { RefCell::new(None) };
+}
+
+fn read(sources: Vec<Source>) -> Result<Arc<Resources>, Error> {
+    LAST.with_borrow_mut(|last| {
+        if let Some((_, resources)) = last.as_ref().filter(|(read, _)| *read == sources) {
+            return Ok(Arc::clone(resources));
+        }
+        let resources = Arc::new(Resources::parse(&sources)?);
+        *last = Some((sources, Arc::clone(&resources)));
+        Ok(resources)
+    })
 }
 
 /// A running reference sidecar.
