@@ -255,7 +255,7 @@ fn clamp(source: &str, span: Range<usize>) -> Range<usize> {
 /// Line and column of a byte, both from 1, the column in characters.
 pub(crate) fn line_column(source: &str, at: usize) -> (u32, u32) {
     let before = &source[..at.min(source.len())];
-    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+    let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }

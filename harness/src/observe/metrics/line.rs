@@ -1,5 +1,7 @@
 //! One line of Prometheus text.
 
+use memchr::{memchr, memchr2, memchr3};
+
 use super::{Kind, Problem, Sample};
 
 /// Names and values, in order.
@@ -38,7 +40,7 @@ fn trim(text: &str) -> &str {
 /// The first token and what follows it.
 fn token(text: &str) -> (&str, &str) {
     let text = trim(text);
-    let end = text.find([' ', '\t']).unwrap_or(text.len());
+    let end = memchr2(b' ', b'\t', text.as_bytes()).unwrap_or(text.len());
     let (token, rest) = text.split_at(end);
     (token, trim(rest))
 }
@@ -68,7 +70,7 @@ fn comment(comment: &str) -> Result<Line, Problem> {
 }
 
 fn sample(line: &str) -> Result<Sample, Problem> {
-    let end = line.find([' ', '\t', '{']).unwrap_or(line.len());
+    let end = memchr3(b' ', b'\t', b'{', line.as_bytes()).unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
     let name = metric_name(name)?;
     let rest = trim(rest);
@@ -98,9 +100,9 @@ fn labels(text: &str) -> Result<(Labels, &str), Problem> {
             return Ok((labels, after));
         }
         let malformed = || Problem::Labels(rest.chars().take(20).collect());
-        let (name, after) = rest.split_once('=').ok_or_else(malformed)?;
-        let name = label_name(trim(name))?;
-        let quoted = trim(after).strip_prefix('"').ok_or_else(malformed)?;
+        let equals = memchr(b'=', rest.as_bytes()).ok_or_else(malformed)?;
+        let name = label_name(trim(&rest[..equals]))?;
+        let quoted = trim(&rest[equals + 1..]).strip_prefix('"').ok_or_else(malformed)?;
         let end = closing_quote(quoted).ok_or_else(malformed)?;
         labels.push((name, unescape(&quoted[..end], &['\\', 'n', '"'])?));
         let after = trim(&quoted[end + 1..]);
@@ -115,20 +117,20 @@ fn labels(text: &str) -> Result<(Labels, &str), Problem> {
 
 /// The first quote that no backslash escapes.
 fn closing_quote(text: &str) -> Option<usize> {
-    let mut escaped = false;
+    let mut from = 0;
     // No byte of another character is one of these two.
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'"' if !escaped => return Some(at),
-            b'\\' => escaped = !escaped,
-            _ => escaped = false,
+    while let Some(found) = memchr2(b'"', b'\\', text.as_bytes().get(from..)?) {
+        let at = from + found;
+        if text.as_bytes()[at] == b'"' {
+            return Some(at);
         }
+        from = at + 2;
     }
     None
 }
 
 fn unescape(text: &str, known: &[char]) -> Result<String, Problem> {
-    if !text.contains('\\') {
+    if memchr(b'\\', text.as_bytes()).is_none() {
         return Ok(text.to_owned());
     }
     let mut plain = String::with_capacity(text.len());
@@ -167,6 +169,17 @@ fn label_name(name: &str) -> Result<String, Problem> {
 
 /// `[a-zA-Z_:][a-zA-Z0-9_:]*`, without colons for labels.
 fn is_name(name: &str, colons: bool) -> bool {
-    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || (colons && byte == b':');
-    name.bytes().next().is_some_and(letter) && name.bytes().all(|byte| letter(byte) || byte.is_ascii_digit())
+    let is_in = |byte: u8| NAME[usize::from(byte)] && (colons || byte != b':');
+    name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit()) && name.bytes().all(is_in)
 }
+
+/// The bytes of names, looked up: a scrape has ten thousand of them.
+const NAME: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut byte = 0_u8;
+    while byte.is_ascii() {
+        bytes[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
+        byte += 1;
+    }
+    bytes
+};

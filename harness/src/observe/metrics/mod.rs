@@ -9,7 +9,6 @@ mod line;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use line::Line;
 
@@ -174,8 +173,8 @@ struct Open {
     kind: Option<Kind>,
     help: Option<String>,
     samples: Vec<Sample>,
-    /// Name and sorted labels of each sample, as one text.
-    seen: BTreeSet<String>,
+    /// Name and sorted labels of each sample, in one row.
+    seen: BTreeSet<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
@@ -282,16 +281,19 @@ impl Reader {
     }
 }
 
-/// A text that is the same for no other name and labels: names end at what is in no name, and before each value stands its length.
-fn identity(name: &str, labels: &[&(String, String)]) -> String {
-    let room: usize = labels.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
-    let mut text = String::with_capacity(name.len() + room);
-    text.push_str(name);
+/// Bytes that are the same for no other name and labels: names end at what is in no name, and before each value stands its length.
+fn identity(name: &str, labels: &[&(String, String)]) -> Vec<u8> {
+    let room: usize = labels.iter().map(|(name, value)| name.len() + value.len() + 10).sum();
+    let mut row = Vec::with_capacity(name.len() + room);
+    row.extend_from_slice(name.as_bytes());
     for (name, value) in labels {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ",{name}={}={value}", value.len());
+        row.push(b',');
+        row.extend_from_slice(name.as_bytes());
+        row.push(b'=');
+        row.extend_from_slice(&value.len().to_le_bytes());
+        row.extend_from_slice(value.as_bytes());
     }
-    text
+    row
 }
 
 impl Kind {
