@@ -148,11 +148,11 @@ impl<N: Network> Client<N> {
     {
         let (done, mut results) = mpsc::unbounded_channel();
         for item in items {
-            let (work, done) = (task(item), done.clone());
+            let (mut work, done) = (Box::pin(task(item)), done.clone());
             self.kit.spawn.spawn(Box::pin(async move {
                 tokio::select! {
                     biased;
-                    kept = work => {
+                    kept = &mut work => {
                         // Nobody waits any more: the connection goes.
                         let _ = done.send(kept);
                     }
@@ -201,7 +201,8 @@ async fn converse<N: Network>(
             Way::Bytes(act(line, script, &caller.configs, hold).await?)
         }
         (Way::Http(session), Talk::Http(script)) => {
-            let session = http::run(caller, session, script).await?;
+            // Apart: what an HTTP client keeps would be kept for each of a thousand plain connections, too.
+            let session = Box::pin(http::run(caller, session, script)).await?;
             if !hold {
                 session.close().await;
                 return None;

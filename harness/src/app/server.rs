@@ -133,6 +133,7 @@ async fn attend<S: Stream>(
                 line.close().await;
             }
         }
-        Treatment::Http(router) => http::serve(line, &router, &kit.spawn).await,
+        // Apart: it would take its room for each of a thousand plain connections, too.
+        Treatment::Http(router) => Box::pin(http::serve(line, &router, &kit.spawn)).await,
     }
 }
