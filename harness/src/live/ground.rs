@@ -17,7 +17,7 @@ use super::links::Links;
 use super::network::LiveNetwork;
 use super::relay::Relay;
 use super::rest::rest;
-use super::sockets;
+use super::sockets::Look;
 use super::tasks::{Panics, Tasks};
 use crate::app::tls::Entropy;
 use crate::kuma;
@@ -133,13 +133,9 @@ impl Live {
         lock(&self.0.panics).clone()
     }
 
-    fn of_sidecar(
-        &self,
-        pod: u8,
-        counts: impl Fn(SocketAddrV4) -> bool,
-    ) -> Result<BTreeMap<String, u32>, String> {
-        let process = lock(&self.0.sidecars).get(&pod).and_then(|sidecar| sidecar.process);
-        sockets::of_processes(&group::members(process.as_slice()), counts)
+    /// The first process of a pod's sidecar, after which its group is named.
+    fn group(&self, pod: u8) -> Option<u32> {
+        lock(&self.0.sidecars).get(&pod).and_then(|sidecar| sidecar.process)
     }
 
     fn processes(&self) -> Vec<u32> {
@@ -249,7 +245,10 @@ impl Ground for Live {
 
     fn sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String> {
         match self.0.addresses.host(host) {
-            Host::Sidecar(pod) => self.of_sidecar(pod, |own| !but.contains(&own.port())),
+            Host::Sidecar(pod) => match self.group(pod) {
+                Some(group) => Look::at(&[group]).count(group, |own| !but.contains(&own.port())),
+                None => Ok(BTreeMap::new()),
+            },
             _ => {
                 let held = self.host(host).0.held();
                 Ok((held > 0).then(|| ("HELD".to_owned(), held)).into_iter().collect())
@@ -259,16 +258,18 @@ impl Ground for Live {
 
     /// A dataplane may keep connections to others pooled until it is stopped, and those of other dataplanes' pools to it are not its own to end:
     /// what its app opened must be gone.
-    fn drained_sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String> {
-        match self.0.addresses.host(host) {
-            Host::Sidecar(pod) => {
-                let own = self.0.addresses.pod(pod);
-                let inbounds = self.0.inbounds.get(&pod).map(Vec::as_slice).unwrap_or_default();
-                let is_pooled = |end: SocketAddrV4| *end.ip() != own || inbounds.contains(&end.port());
-                self.of_sidecar(pod, |end| !is_pooled(end) && !but.contains(&end.port()))
-            }
-            _ => self.sockets(host, but),
-        }
+    fn drained_sockets(&self, hosts: &[String], but: &[u16]) -> Vec<Result<BTreeMap<String, u32>, String>> {
+        let pods: Vec<_> = hosts.iter().map(|host| self.pod(host)).collect();
+        let groups: Vec<_> = pods.iter().filter_map(|pod| self.group(*pod)).collect();
+        let look = Look::at(&groups);
+        let left = |pod| {
+            let own = self.0.addresses.pod(pod);
+            let inbounds = self.0.inbounds.get(&pod).map(Vec::as_slice).unwrap_or_default();
+            let is_pooled = |end: SocketAddrV4| *end.ip() != own || inbounds.contains(&end.port());
+            let counts = |end: SocketAddrV4| !is_pooled(end) && !but.contains(&end.port());
+            self.group(pod).map_or_else(|| Ok(BTreeMap::new()), |group| look.count(group, counts))
+        };
+        pods.into_iter().map(left).collect()
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::fs;
 
-/// Processes of these groups, as they are now. It looks at all of the machine: for what is asked once or twice a case.
-pub(super) fn members(groups: &[u32]) -> Vec<u32> {
+/// Processes of these groups, as they are now: (group, process). It looks at all of the machine: for what is asked once or twice a case.
+pub(super) fn members(groups: &[u32]) -> Vec<(u32, u32)> {
     if groups.is_empty() {
         return Vec::new();
     }
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.filter(|id| group_of(*id).is_some_and(|group| groups.contains(&group))).collect()
+    let with_group = ids.filter_map(|id| Some((group_of(id)?, id)));
+    with_group.filter(|(group, _)| groups.contains(group)).collect()
 }
 
 /// These processes, and what they started, as far as its parents are still there: what works for a sidecar, for little.
@@ -63,7 +64,7 @@ mod tests {
         first.wait().expect("its end");
         let mut both = vec![head, worker];
         both.sort_unstable();
-        assert_eq!(members, both);
+        assert_eq!(members, both.iter().map(|process| (head, *process)).collect::<Vec<_>>());
         assert_eq!(family, both);
     }
 

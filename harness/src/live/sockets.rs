@@ -1,31 +1,58 @@
-//! Sockets that processes hold, from /proc.
+//! Sockets that sidecars hold, from /proc.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// Sockets of processes of one network, by state, of whose own ends `counts` approves. Those of a process that is gone are none.
-///
-/// # Errors
-/// The system does not show them, in words: the program runs as another user, or has capabilities of its own.
-pub(super) fn of_processes(
-    processes: &[u32],
-    counts: impl Fn(SocketAddrV4) -> bool,
-) -> Result<BTreeMap<String, u32>, String> {
-    let mut held = BTreeSet::new();
-    for process in processes {
-        held.extend(inodes(*process)?);
-    }
-    let mut by_state = BTreeMap::new();
-    let Some(process) = processes.first().filter(|_| !held.is_empty()) else { return Ok(by_state) };
-    let table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
-    for socket in table.lines().skip(1).filter_map(Socket::parse) {
-        if held.contains(&socket.inode) && counts(socket.local) {
-            *by_state.entry(socket.state.to_owned()).or_default() += 1;
+use super::group;
+
+/// One look at what sidecars hold: the kernel's table of connections is long, and is the same for all of them.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// Numbers of the sockets that each group of processes has open, or why they are not shown.
+    held: BTreeMap<u32, Result<BTreeSet<u64>, String>>,
+    table: Vec<Socket>,
+}
+
+impl Look {
+    /// Looks at groups of processes of one network.
+    pub(super) fn at(groups: &[u32]) -> Self {
+        let mut held: BTreeMap<_, _> = groups.iter().map(|group| (*group, Ok(BTreeSet::new()))).collect();
+        let mut table = String::new();
+        for (group, process) in group::members(groups) {
+            let (Some(known), numbers) = (held.get_mut(&group), inodes(process)) else { continue };
+            match (known, numbers) {
+                (Ok(known), Ok(numbers)) => known.extend(numbers),
+                (known, Err(why)) => *known = Err(why),
+                (Err(_), Ok(_)) => {}
+            }
+            if table.is_empty() {
+                table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
+            }
         }
+        Self { held, table: table.lines().skip(1).filter_map(Socket::parse).collect() }
     }
-    Ok(by_state)
+
+    /// Sockets of a group, by state, of whose own ends `counts` approves. Those of processes that are gone are none.
+    ///
+    /// # Errors
+    /// The system does not show them, in words: the program runs as another user, or has capabilities of its own.
+    pub(super) fn count(
+        &self,
+        group: u32,
+        counts: impl Fn(SocketAddrV4) -> bool,
+    ) -> Result<BTreeMap<String, u32>, String> {
+        let mut by_state = BTreeMap::new();
+        let Some(held) = self.held.get(&group) else { return Ok(by_state) };
+        let held = held.as_ref().map_err(String::clone)?;
+        for socket in self.table.iter().filter(|socket| held.contains(&socket.inode)) {
+            if counts(socket.local) {
+                *by_state.entry(socket.state.to_owned()).or_default() += 1;
+            }
+        }
+        Ok(by_state)
+    }
 }
 
 /// Numbers of the sockets that a process has open.
@@ -54,16 +81,18 @@ struct Socket {
 }
 
 impl Socket {
-    /// `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..`
+    /// `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..`; `None` of those that nobody holds any more, most of a busy
+    /// machine's.
     fn parse(line: &str) -> Option<Self> {
-        let fields: Vec<_> = line.split_whitespace().collect();
-        let state = match *fields.get(3)? {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let local = fields.next()?;
+        let state = match fields.nth(1)? {
             "01" => "ESTABLISHED",
             "02" => "SYN_SENT",
             "03" => "SYN_RECEIVED",
             "04" => "FIN_WAIT1",
             "05" => "FIN_WAIT2",
-            "06" => "TIME_WAIT",
+            "06" => return None,
             "07" => "CLOSED",
             "08" => "CLOSE_WAIT",
             "09" => "LAST_ACK",
@@ -71,7 +100,7 @@ impl Socket {
             "0B" => "CLOSING",
             _ => "UNKNOWN",
         };
-        Some(Self { local: address(fields.get(1)?)?, state, inode: fields.get(9)?.parse().ok()? })
+        Some(Self { local: address(local)?, state, inode: fields.nth(5)?.parse().ok()? })
     }
 }
 
@@ -93,21 +122,23 @@ mod tests {
         assert_eq!(socket.local.to_string(), "127.0.0.1:8080");
         assert_eq!((socket.state, socket.inode), ("LISTEN", 4242));
         assert_eq!(Socket::parse("sl local_address"), None);
+        assert_eq!(Socket::parse(&line.replace(" 0A ", " 06 ")), None, "TIME_WAIT");
     }
 
     #[test]
     fn the_sockets_of_this_process_are_found() {
-        let listeners = |counts: &dyn Fn(SocketAddrV4) -> bool| {
-            let found = of_processes(&[std::process::id(), u32::MAX], counts).expect("its own");
+        let own = rustix::process::getpgrp().as_raw_nonzero().get().unsigned_abs();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let address = listener.local_addr().expect("an address");
+        let listeners = || {
+            let is_it = |end: SocketAddrV4| std::net::SocketAddr::V4(end) == address;
+            let found = Look::at(&[own, u32::MAX]).count(own, is_it).expect("its own");
             found.get("LISTEN").copied().unwrap_or(0)
         };
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
-        let own = listener.local_addr().expect("an address");
-        let is_it = |end: SocketAddrV4| std::net::SocketAddr::V4(end) == own;
-        assert_eq!(listeners(&is_it), 1);
+        assert_eq!(listeners(), 1);
         drop(listener);
-        assert_eq!(listeners(&is_it), 0);
-        assert_eq!(of_processes(&[u32::MAX], |_| true), Ok(BTreeMap::new()));
-        assert_eq!(of_processes(&[], |_| true), Ok(BTreeMap::new()));
+        assert_eq!(listeners(), 0);
+        assert_eq!(Look::at(&[u32::MAX]).count(u32::MAX, |_| true), Ok(BTreeMap::new()));
+        assert_eq!(Look::at(&[]).count(own, |_| true), Ok(BTreeMap::new()));
     }
 }

@@ -111,9 +111,9 @@ impl<G: Ground, D: Dataplane<G::Network>> Stage<G, D> {
             self.note_death(pod, sidecar);
         }
         self.settle().await;
-        for host in drained {
-            let left = self.ground.drained_sockets(&host, &[kuma::ADMIN_PORT]);
-            self.note_sockets(Some(AFTER_DRAIN), &host, left);
+        let left = self.ground.drained_sockets(&drained, &[kuma::ADMIN_PORT]);
+        for (host, left) in drained.iter().zip(left) {
+            self.note_sockets(Some(AFTER_DRAIN), host, left);
         }
         for (pod, sidecar) in sidecars {
             self.keep_secrets(&pod, &sidecar).await;

@@ -113,11 +113,12 @@ pub trait Ground: Send + Sync + 'static {
     /// The system does not show them, in words.
     fn sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String>;
 
-    /// As [`Self::sockets`], of a sidecar that was drained: what it may keep until it is stopped is not counted.
-    ///
-    /// # Errors
-    /// As [`Self::sockets`].
-    fn drained_sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String> {
-        self.sockets(host, but)
+    /// As [`Self::sockets`], of each of these sidecars that were drained: what they may keep until they are stopped is not counted.
+    fn drained_sockets(
+        &self,
+        sidecars: &[String],
+        but: &[u16],
+    ) -> Vec<Result<BTreeMap<String, u32>, String>> {
+        sidecars.iter().map(|host| self.sockets(host, but)).collect()
     }
 }
