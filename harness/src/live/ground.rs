@@ -258,8 +258,12 @@ impl Ground for Live {
 
     /// A dataplane may keep connections to others pooled until it is stopped, and those of other dataplanes' pools to it are not its own to end:
     /// what its app opened must be gone.
-    fn drained_sockets(&self, hosts: &[String], but: &[u16]) -> Vec<Result<BTreeMap<String, u32>, String>> {
-        let pods: Vec<_> = hosts.iter().map(|host| self.pod(host)).collect();
+    fn drained_sockets(
+        &self,
+        sidecars: &[String],
+        but: &[u16],
+    ) -> Vec<Result<BTreeMap<String, u32>, String>> {
+        let pods: Vec<_> = sidecars.iter().map(|host| self.pod(host)).collect();
         let groups: Vec<_> = pods.iter().filter_map(|pod| self.group(*pod)).collect();
         let look = Look::at(&groups);
         let left = |pod| {

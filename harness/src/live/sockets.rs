@@ -12,26 +12,23 @@ use super::group;
 pub(super) struct Look {
     /// Numbers of the sockets that each group of processes has open, or why they are not shown.
     held: BTreeMap<u32, Result<BTreeSet<u64>, String>>,
-    table: Vec<Socket>,
+    /// Sockets that somebody holds, or why they are not shown.
+    table: Result<Vec<Socket>, String>,
 }
 
 impl Look {
     /// Looks at groups of processes of one network.
     pub(super) fn at(groups: &[u32]) -> Self {
         let mut held: BTreeMap<_, _> = groups.iter().map(|group| (*group, Ok(BTreeSet::new()))).collect();
-        let mut table = String::new();
-        for (group, process) in group::members(groups) {
-            let (Some(known), numbers) = (held.get_mut(&group), inodes(process)) else { continue };
-            match (known, numbers) {
-                (Ok(known), Ok(numbers)) => known.extend(numbers),
-                (known, Err(why)) => *known = Err(why),
-                (Err(_), Ok(_)) => {}
-            }
-            if table.is_empty() {
-                table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
+        let members = group::members(groups);
+        for (group, process) in &members {
+            match (held.get_mut(group), inodes(*process)) {
+                (Some(Ok(known)), Ok(numbers)) => known.extend(numbers),
+                (Some(known), Err(why)) => *known = Err(why),
+                (Some(Err(_)) | None, _) => {}
             }
         }
-        Self { held, table: table.lines().skip(1).filter_map(Socket::parse).collect() }
+        Self { held, table: table(members.iter().map(|(_, process)| *process)) }
     }
 
     /// Sockets of a group, by state, of whose own ends `counts` approves. Those of processes that are gone are none.
@@ -46,13 +43,30 @@ impl Look {
         let mut by_state = BTreeMap::new();
         let Some(held) = self.held.get(&group) else { return Ok(by_state) };
         let held = held.as_ref().map_err(String::clone)?;
-        for socket in self.table.iter().filter(|socket| held.contains(&socket.inode)) {
-            if counts(socket.local) {
+        if held.is_empty() {
+            return Ok(by_state);
+        }
+        for socket in self.table.as_ref().map_err(String::clone)? {
+            if held.contains(&socket.inode) && counts(socket.local) {
                 *by_state.entry(socket.state.to_owned()).or_default() += 1;
             }
         }
         Ok(by_state)
     }
+}
+
+/// The sockets of the network in which these processes are, as the first of them that still runs sees them; none if all have ended.
+fn table(processes: impl Iterator<Item = u32>) -> Result<Vec<Socket>, String> {
+    for process in processes {
+        let path = format!("/proc/{process}/net/tcp");
+        match fs::read_to_string(&path) {
+            Ok(table) => return Ok(table.lines().skip(1).filter_map(Socket::parse).collect()),
+            // It is gone, or has ended and nobody has asked how.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {}
+            Err(error) => return Err(format!("its sockets cannot be counted: {path}: {error}")),
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Numbers of the sockets that a process has open.
