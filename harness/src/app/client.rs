@@ -148,6 +148,7 @@ impl<N: Network> Client<N> {
     {
         let (done, mut results) = mpsc::unbounded_channel();
         for item in items {
+            // Boxed, or the task below would have room for it twice.
             let (mut work, done) = (Box::pin(task(item)), done.clone());
             self.kit.spawn.spawn(Box::pin(async move {
                 tokio::select! {

@@ -45,10 +45,11 @@ impl<N: Network> Dataplane<N> for Reference {
 }
 
 thread_local! {
-    /// What was read last on this thread. Sidecars of a run are told the same, and reading it is a tenth of a small case.
+    /// What was read last on this thread: a run has its own, and its sidecars are told the same. Reading it is a twentieth of a small case each time.
     static LAST: RefCell<Option<(Vec<Source>, Arc<Resources>)>> = const { RefCell::new(None) };
 }
 
+/// As [`Resources::parse`], but for what was read just before.
 fn read(sources: Vec<Source>) -> Result<Arc<Resources>, Error> {
     LAST.with_borrow_mut(|last| {
         if let Some((_, resources)) = last.as_ref().filter(|(read, _)| *read == sources) {

@@ -138,6 +138,21 @@ impl Live {
         lock(&self.0.sidecars).get(&pod).and_then(|sidecar| sidecar.process)
     }
 
+    /// Looks at the sidecars of these pods.
+    fn look(&self, pods: &[u8]) -> Look {
+        Look::at(&pods.iter().filter_map(|pod| self.group(*pod)).collect::<Vec<_>>())
+    }
+
+    /// What a look shows of one of them; one that does not run holds nothing.
+    fn held(
+        &self,
+        look: &Look,
+        pod: u8,
+        counts: impl Fn(SocketAddrV4) -> bool,
+    ) -> Result<BTreeMap<String, u32>, String> {
+        self.group(pod).map_or_else(|| Ok(BTreeMap::new()), |group| look.count(group, counts))
+    }
+
     fn processes(&self) -> Vec<u32> {
         group::families(lock(&self.0.sidecars).values().filter_map(|sidecar| sidecar.process).collect())
     }
@@ -245,10 +260,7 @@ impl Ground for Live {
 
     fn sockets(&self, host: &str, but: &[u16]) -> Result<BTreeMap<String, u32>, String> {
         match self.0.addresses.host(host) {
-            Host::Sidecar(pod) => match self.group(pod) {
-                Some(group) => Look::at(&[group]).count(group, |own| !but.contains(&own.port())),
-                None => Ok(BTreeMap::new()),
-            },
+            Host::Sidecar(pod) => self.held(&self.look(&[pod]), pod, |own| !but.contains(&own.port())),
             _ => {
                 let held = self.host(host).0.held();
                 Ok((held > 0).then(|| ("HELD".to_owned(), held)).into_iter().collect())
@@ -264,14 +276,12 @@ impl Ground for Live {
         but: &[u16],
     ) -> Vec<Result<BTreeMap<String, u32>, String>> {
         let pods: Vec<_> = sidecars.iter().map(|host| self.pod(host)).collect();
-        let groups: Vec<_> = pods.iter().filter_map(|pod| self.group(*pod)).collect();
-        let look = Look::at(&groups);
+        let look = self.look(&pods);
         let left = |pod| {
             let own = self.0.addresses.pod(pod);
             let inbounds = self.0.inbounds.get(&pod).map(Vec::as_slice).unwrap_or_default();
             let is_pooled = |end: SocketAddrV4| *end.ip() != own || inbounds.contains(&end.port());
-            let counts = |end: SocketAddrV4| !is_pooled(end) && !but.contains(&end.port());
-            self.group(pod).map_or_else(|| Ok(BTreeMap::new()), |group| look.count(group, counts))
+            self.held(&look, pod, |end| !is_pooled(end) && !but.contains(&end.port()))
         };
         pods.into_iter().map(left).collect()
     }

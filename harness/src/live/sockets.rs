@@ -62,7 +62,7 @@ fn table(processes: impl Iterator<Item = u32>) -> Result<Vec<Socket>, String> {
         match fs::read_to_string(&path) {
             Ok(table) => return Ok(table.lines().skip(1).filter_map(Socket::parse).collect()),
             // It is gone, or has ended and nobody has asked how.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(format!("its sockets cannot be counted: {path}: {error}")),
         }
     }
@@ -154,5 +154,27 @@ mod tests {
         assert_eq!(listeners(), 0);
         assert_eq!(Look::at(&[u32::MAX]).count(u32::MAX, |_| true), Ok(BTreeMap::new()));
         assert_eq!(Look::at(&[]).count(own, |_| true), Ok(BTreeMap::new()));
+    }
+
+    #[test]
+    fn what_is_not_shown_is_told_of_whoever_holds_something() {
+        let held = BTreeMap::from([(1, Ok(BTreeSet::from([4242]))), (2, Ok(BTreeSet::new()))]);
+        let look = Look { held, table: Err("not shown".to_owned()) };
+        assert_eq!(look.count(1, |_| true), Err("not shown".to_owned()));
+        assert_eq!(look.count(2, |_| true), Ok(BTreeMap::new()));
+    }
+
+    #[test]
+    fn who_ended_unasked_is_passed_over() {
+        use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+        let mut child = std::process::Command::new("true").spawn().expect("a process");
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(&child)), ended).expect("its end");
+        assert_eq!(table([child.id()].into_iter()), Ok(Vec::new()));
+        let _listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let both = table([child.id(), std::process::id()].into_iter()).expect("its own");
+        child.wait().expect("its status");
+        assert!(!both.is_empty());
     }
 }
